@@ -1,0 +1,57 @@
+# Two commands do everything: `make lab` and `make test`. Each target sets up .venv by itself, once.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
+# Tests see the embedded data alone and leave the reader's results in build/ as they are.
+EMBEDDED := env -u INCEPTION_V3_WEIGHTS TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME=build/test/keras
+NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300
+
+.PHONY: help lab run refresh test test-real lock clean
+.NOTPARALLEL:
+
+help:
+	@echo "make lab        JupyterLab on notebook 00"
+	@echo "make run        execute the whole series, write build/executed and build/results.json"
+	@echo "make test       linter, unit tests, every notebook as a regression check; offline"
+	@echo "make test-real  the image notebooks and the real-data tests on TRANSFER_DATA"
+	@echo "make refresh    execute the notebooks in place, as they are committed"
+	@echo "make lock       compile requirements.txt anew"
+	@echo "make clean      remove .venv and build"
+
+$(READY): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 to 3.13, or name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), wanted is Python 3.11 to 3.13: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "Setting up .venv (a few minutes, once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+run: $(READY)
+	$(BIN)/python tools/run_notebooks.py
+
+refresh: $(READY)
+	TRANSFER_BUILD=build/refresh $(EMBEDDED) $(BIN)/python tools/run_notebooks.py --inplace
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(EMBEDDED) $(BIN)/python -m pytest tests
+	TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest notebooks $(NBVAL) --durations 10 -p no:cacheprovider
+
+test-real: $(READY)
+	@test -n "$(REAL)" || { echo "No real data: set TRANSFER_DATA to a folder laid out as data/README.md says"; exit 1; }
+	TRANSFER_DATA=$(REAL) $(BIN)/python -m pytest tests -m real
+	TRANSFER_DATA=$(REAL) TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 08 09 10
+
+lock:
+	uv pip compile --universal --python-version 3.11 --extra test pyproject.toml --no-emit-index-url --no-annotate \
+		--no-header --quiet --output-file requirements.txt
+
+clean:
+	rm -rf .venv build

@@ -1,0 +1,295 @@
+"""InceptionV3: which weights, where to cut it, freeze and unfreeze."""
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras.applications import InceptionV3
+
+from helpers import runtime
+
+BLOCKS = tuple(f"mixed{i}" for i in range(11))
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "inception_v3_drawn_animals_mixed2.npz"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """InceptionV3 from its input to a named block.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Maps pictures, float (batch, size, size, channels) in 0..255, to a feature map; scales to [-1, 1] itself.
+    weights : str
+        "imagenet", "file", "shipped" or "random".
+    cut : str
+        Name of the last block that is kept, "mixed0" to "mixed10".
+    """
+
+    model: keras.Model
+    weights: str
+    cut: str
+
+    @property
+    def size(self) -> int:
+        """Height and width of the pictures in pixels."""
+        return self.model.input_shape[1]
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures, 3 for RGB."""
+        return self.model.input_shape[3]
+
+    @property
+    def source(self) -> str:
+        """One line that says which weights these are."""
+        origin = {
+            "imagenet": "pre-trained on ImageNet (Keras's own file)",
+            "file": "from the reader's own weights file",
+            "shipped": "pre-trained on drawn animals, no cats and no dogs among them (shipped with the course)",
+            "random": "random, nothing pre-trained",
+        }[self.weights]
+        parameters = f"{self.model.count_params():,} parameters"
+        return f"Weights: InceptionV3 up to {self.cut}, {parameters}, {origin}; pictures {self.size}x{self.size}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the architecture and of every weight: two backbones that share it give the same features."""
+        digest = hashlib.sha256(f"{self.cut} {self.model.input_shape}".encode())
+        for weight in self.model.get_weights():
+            digest.update(np.ascontiguousarray(weight))
+        return digest.hexdigest()
+
+
+def inception_v3(
+    size: int | None = None, weights: str = "auto", cut: str | None = None, channels: int = 3, seed: int = 0
+) -> Backbone:
+    """Build InceptionV3 without its top, cut at a block, with pre-trained weights.
+
+    Parameters
+    ----------
+    size : int, optional
+        Height and width of the pictures in pixels, at least 75. By default 197 (the article's) or, with the shipped
+        weights, 96, the size they were trained at.
+    weights : str
+        "auto" takes the first at hand of: the file named by `INCEPTION_V3_WEIGHTS`; ImageNet, if Keras has it in its
+        cache or may download it; the shipped weights. "imagenet", "file", "shipped" or "random" insist on one.
+    cut : str, optional
+        Last block to keep, "mixed0" to "mixed10". By default the deepest for which there are weights.
+    channels : int
+        3 for RGB; 1 for grey, which is repeated three times inside the model.
+    seed : int
+        Seed of random weights.
+
+    Returns
+    -------
+    Backbone
+        With all layers trainable; `freeze` it to keep what was pre-trained.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or the weights do not reach the cut.
+    FileNotFoundError
+        If the weights file asked for is not there.
+
+    References
+    ----------
+    Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016.
+    """
+    source = _choose() if weights == "auto" else weights
+    if source not in ("imagenet", "file", "shipped", "random"):
+        raise ValueError(f"weights must be auto, imagenet, file, shipped or random, got {weights!r}")
+    size = size or (96 if source == "shipped" else 197)
+    _check(size, cut, channels)
+    if source == "random":
+        keras.utils.set_random_seed(seed)
+    whole = _whole(size, channels, "imagenet" if source == "imagenet" else None)
+    if source in ("imagenet", "random"):
+        model = _cut(whole, cut or "mixed10")
+    elif source == "file":
+        model = _with_file(whole, runtime.weights_file(), cut)
+    else:
+        model = _with_shipped(whole, cut)
+    return Backbone(model, source, model.layers[-1].name)
+
+
+def freeze(model: keras.Model) -> None:
+    """Make no layer of `model` trainable; batch normalisation then also keeps its moving statistics."""
+    model.trainable = False
+
+
+def unfreeze_from(model: keras.Model, block: str) -> list[str]:
+    """Make trainable what comes after the block before `block`, all but batch normalisation.
+
+    A trainable batch normalisation layer replaces the statistics of the pre-training by those of a few small batches.
+    Keras holds such a layer in inference mode exactly while its own `trainable` is False.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Model of a `Backbone`.
+    block : str
+        First block to train, "mixed0" to "mixed10"; everything before it is frozen.
+
+    Returns
+    -------
+    list of str
+        Names of the layers that are trainable now and have weights.
+
+    Raises
+    ------
+    ValueError
+        If `model` has no such block.
+    """
+    names = [layer.name for layer in model.layers]
+    if block not in names:
+        blocks = [name for name in names if name in BLOCKS]
+        raise ValueError(f"block must be one of {blocks}, got {block!r}")
+    # Each block ends in one layer through which everything passes, so what comes after it in the list is its successor.
+    before = names.index(BLOCKS[BLOCKS.index(block) - 1]) if block != "mixed0" else _end_of_stem(model)
+    model.trainable = True
+    for i, layer in enumerate(model.layers):
+        layer.trainable = i > before and not isinstance(layer, keras.layers.BatchNormalization)
+    return [layer.name for layer in model.layers if layer.trainable_weights]
+
+
+def parameter_counts(model: keras.Model) -> dict[str, int]:
+    """Count the parameters that training changes ("trainable") and those it leaves ("frozen")."""
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    return {"trainable": trainable, "frozen": model.count_params() - trainable}
+
+
+def moving_statistics(model: keras.Model) -> dict[str, np.ndarray]:
+    """Copy the moving means and variances of every batch normalisation layer, to compare before and after training.
+
+    Returns
+    -------
+    dict
+        Path of the variable -> float32 array (channels,).
+    """
+    return {
+        variable.path: keras.ops.convert_to_numpy(variable).copy()
+        for layer in _all_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for variable in (layer.moving_mean, layer.moving_variance)
+    }
+
+
+def save_shipped(model: keras.Model, path: Path = SHIPPED_WEIGHTS) -> None:
+    """Write the weights of a backbone as float16, in layer order, to the compressed NumPy file that is shipped."""
+    arrays = {f"{i:03d}": weight.astype(np.float16) for i, weight in enumerate(model.get_weights())}
+    with runtime.atomic_path(path) as temporary:
+        np.savez_compressed(temporary, cut=model.layers[-1].name, **arrays)
+
+
+def _choose() -> str:
+    """Pick the first source at hand; try ImageNet's download, and say so, unless the network is ruled out."""
+    if runtime.weights_file():
+        return "file"
+    if _imagenet_file().is_file():
+        return "imagenet"
+    if not runtime.offline() and _download_imagenet():
+        return "imagenet"
+    return "shipped"
+
+
+def _imagenet_file() -> Path:
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return Path(home) / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
+def _download_imagenet() -> bool:
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(
+        15
+    )  # Keras sets none, and a firewall that drops packets would hold the notebook for minutes
+    try:
+        InceptionV3(include_top=False, weights="imagenet")
+    except Exception as error:  # Keras wraps every network error in a bare Exception
+        print(f"ImageNet weights could not be downloaded ({error}); the shipped weights are used instead.")
+        return False
+    finally:
+        socket.setdefaulttimeout(timeout)
+    return True
+
+
+def _check(size: int, cut: str | None, channels: int) -> None:
+    if size < 75:
+        raise ValueError(f"size must be at least 75, the smallest picture InceptionV3 takes, got {size}")
+    if cut is not None and cut not in BLOCKS:
+        raise ValueError(f"cut must be one of {', '.join(BLOCKS)}, got {cut!r}")
+    if channels not in (1, 3):
+        raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
+
+
+def _whole(size: int, channels: int, weights: str | None) -> keras.Model:
+    """Build Keras's InceptionV3 behind the scaling that it was trained with."""
+    pictures = keras.Input((size, size, channels), name="pictures")
+    rgb = pictures if channels == 3 else keras.layers.Concatenate(name="grey_to_rgb")([pictures] * 3)
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale_to_minus_1_1")(rgb)
+    return InceptionV3(include_top=False, weights=weights, input_tensor=scaled)
+
+
+def _cut(whole: keras.Model, block: str) -> keras.Model:
+    return keras.Model(whole.inputs[0], whole.get_layer(block).output, name=f"inception_v3_{block}")
+
+
+def _with_file(whole: keras.Model, path: Path | None, cut: str | None) -> keras.Model:
+    """Load a weights file: Keras's own for the whole network, or one that ends at some block."""
+    if path is None or not path.is_file():
+        raise FileNotFoundError(
+            f"weights='file' needs a weights file, got {path}. Set INCEPTION_V3_WEIGHTS to its path, or put it into "
+            f"{runtime.data_dir() / 'weights'} as inception_v3*.h5."
+        )
+    with h5py.File(path) as file:
+        if "layer_names" in file.attrs:  # the older format, in which Keras publishes InceptionV3: all layers or none
+            reach, first = "mixed10", whole
+        else:
+            reach, first = _reach(whole, sum(name.startswith("conv2d") for name in file.get("layers", ()))), None
+    cut = cut or reach
+    if reach is None or BLOCKS.index(cut) > BLOCKS.index(reach):
+        raise ValueError(f"{path.name} holds InceptionV3 up to {reach}, which does not reach the cut {cut}.")
+    model = _cut(whole, cut)
+    (first or model).load_weights(path)
+    return model
+
+
+def _reach(whole: keras.Model, convolutions: int) -> str | None:
+    """Name the deepest block that needs no more than so many convolutions."""
+    seen, reach = 0, None
+    for layer in whole.layers:
+        seen += isinstance(layer, keras.layers.Conv2D)
+        if layer.name in BLOCKS and seen <= convolutions:
+            reach = layer.name
+    return reach
+
+
+def _with_shipped(whole: keras.Model, cut: str | None) -> keras.Model:
+    with np.load(SHIPPED_WEIGHTS) as arrays:
+        reach = str(arrays["cut"])
+        cut = cut or reach
+        if BLOCKS.index(cut) > BLOCKS.index(reach):
+            raise ValueError(
+                f"the shipped weights end at {reach}, which does not reach the cut {cut}. "
+                "Name a weights file in INCEPTION_V3_WEIGHTS, or go online for those of ImageNet."
+            )
+        _cut(whole, reach).set_weights([arrays[name].astype(np.float32) for name in sorted(arrays) if name != "cut"])
+    return _cut(whole, cut)
+
+
+def _end_of_stem(model: keras.Model) -> int:
+    """Index of the second max pooling layer, where the stem ends and the first block begins."""
+    return [i for i, layer in enumerate(model.layers) if isinstance(layer, keras.layers.MaxPooling2D)][1]
+
+
+def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Every layer of a model and of the models inside it."""
+    for layer in model.layers:
+        yield from _all_layers(layer) if isinstance(layer, keras.Model) else [layer]

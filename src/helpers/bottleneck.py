@@ -1,0 +1,238 @@
+"""Features of the frozen base (bottleneck features): computed once, kept on disk, resumed after an interruption."""
+
+import hashlib
+import json
+import os
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from helpers import photos, runtime
+from helpers.backbones import Backbone
+
+_FORMAT = "bottleneck 1"  # part of every key: change it when the same pictures give other features
+_BLOCK = 256  # rows between two checkpoints
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of a folder of pictures.
+
+    Attributes
+    ----------
+    X : ndarray of float32, shape (n * views, c)
+        The feature maps of the base, averaged over height and width (global average pooling). Read from disk as needed.
+        Rows 0 to n - 1 are the plain pictures in the order of `photos.list_pictures`; each further n rows are variants.
+    y : ndarray of int, shape (n * views,)
+        Labels, indices into `class_names`.
+    files : list of str
+        File of each row, relative to the folder.
+    class_names : list of str
+        Names of the classes, sorted.
+    key : str
+        Hash of all that the features depend on, and the name of their folder on disk.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    files: list[str]
+    class_names: list[str]
+    key: str
+
+
+def features(
+    base: Backbone,
+    folder: Path,
+    *,
+    cache: Path | None = None,
+    batch_size: int = 32,
+    augment: keras.Layer | None = None,
+    views: int = 1,
+    seed: int = 0,
+    progress: bool = True,
+) -> Features:
+    """Run every picture of a folder through the base once, or read what an earlier call computed.
+
+    What is finished is on disk after every 256 pictures, so a call that was interrupted goes on from there. A file that
+    got damaged is noticed by its checksums, and what is missing is computed again.
+
+    Parameters
+    ----------
+    base : Backbone
+        From `backbones`; it runs in inference mode.
+    folder : Path
+        Folder with one sub-folder per class.
+    cache : Path, optional
+        Where features are kept; `features/` in the build folder by default.
+    batch_size : int
+        Pictures in one forward pass. It affects speed and memory only.
+    augment : keras layer or model, optional
+        Makes the variants; see `augmentation`. Its random numbers must come from Keras's seed generators.
+    views : int
+        Rows per picture: the picture itself and `views - 1` variants of it.
+    seed : int
+        Seed of the variants. Each depends on the seed, the picture's position and the view, and on no other picture.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Features
+        The features, the labels and the files they belong to.
+
+    Raises
+    ------
+    ValueError
+        If only one of `augment` and further `views` is given, or `augment` cannot be seeded.
+    tf.errors.InvalidArgumentError
+        If a picture is broken; the message names it.
+    """
+    if views < 1 or (augment is None) != (views == 1):
+        raise ValueError(f"variants need both augment and views >= 2, got augment={augment} and views={views}.")
+    table = photos.list_pictures(folder)
+    class_names, y = np.unique(table["label"], return_inverse=True)
+    paths = [Path(folder) / file for file in table["file"]]
+    vary = _Variants(augment, seed, _shape(base)) if augment else None
+    key = _key(base, table["file"], paths, vary, views)
+    store = _Store((cache or runtime.build_dir() / "features") / key, len(paths) * views, base.model.output_shape[-1])
+    with runtime.lock(store.folder):
+        missing = store.missing()
+        if missing:
+            rows = np.concatenate([np.arange(block.start, block.stop) for block in missing])
+            with tqdm(total=store.rows, unit="picture", desc="features", disable=not progress) as bar:
+                bar.update(store.rows - len(rows))
+                computed = _compute(base, _pictures(base, paths, rows, batch_size, vary), bar)
+                for block in missing:
+                    store.write(block, np.stack(list(islice(computed, len(block)))))
+    if vary:
+        vary.restore()
+    return Features(store.read(), np.tile(y, views), table["file"].tolist() * views, class_names.tolist(), key)
+
+
+class _Store:
+    """A table of float32 rows on disk, with a checksum for each block of rows that is finished."""
+
+    def __init__(self, folder, rows, columns):
+        self.folder, self.rows, self.columns = folder, rows, columns
+        self._table, self._checksums = folder / "features.float32", folder / "checksums.json"
+        self._finished = {}  # first row of a block, as JSON has it: text -> checksum
+
+    def missing(self):
+        """List the blocks of rows that are not computed yet, or no longer what was computed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._table.touch()
+        # A damaged list of checksums counts as none: everything is computed again.
+        with suppress(FileNotFoundError, ValueError):
+            self._finished = json.loads(self._checksums.read_text())
+        blocks = [range(start, min(start + _BLOCK, self.rows)) for start in range(0, self.rows, _BLOCK)]
+        with self._table.open("rb") as table:
+            return [block for block in blocks if self._finished.get(str(block.start)) != self._checksum(table, block)]
+
+    def _checksum(self, table, block):
+        table.seek(block.start * self.columns * 4)
+        return zlib.crc32(table.read(len(block) * self.columns * 4))
+
+    def write(self, block, X):
+        """Write a block, then its checksum: it counts once both are on disk."""
+        with self._table.open("r+b") as table:
+            table.seek(block.start * self.columns * 4)
+            table.write(X.tobytes())
+        self._finished[str(block.start)] = zlib.crc32(X.tobytes())
+        with runtime.atomic_path(self._checksums) as path:
+            path.write_text(json.dumps(self._finished))
+
+    def read(self):
+        """Map the table into memory, read-only."""
+        return np.memmap(self._table, np.float32, "r", shape=(self.rows, self.columns))
+
+
+class _Variants:
+    """Seeded augmentation: a number always gives the same variant of a picture, whatever was drawn before."""
+
+    def __init__(self, augment, seed, shape):
+        self._augment, self._seed, self._shape = augment, seed, shape
+        if not augment.built:  # only then all its variables exist
+            augment.build((None, *shape))
+        self._states = [state for state in augment.variables if state.path.endswith("seed_generator_state")]
+        self._before = [np.asarray(state.value) for state in self._states]
+
+    def __call__(self, picture, number):
+        """Draw variant `number` of one picture, float32 (height, width, channels) in 0..255."""
+        seeds = tf.ensure_shape(tf.numpy_function(self._seeds, [number], tf.int64), (len(self._states), 2))
+        for state, value in zip(self._states, tf.unstack(seeds), strict=True):
+            state.assign(tf.cast(value, state.dtype))
+        return tf.ensure_shape(self._augment(picture[None], training=True)[0], self._shape)
+
+    def _seeds(self, number):
+        # Below 2**31 they fit every integer type that the state of a seed generator has.
+        return np.random.default_rng([self._seed, int(number)]).integers(2**31, size=(len(self._states), 2))
+
+    def probe(self):
+        """Augment a picture of noise: the outcome tells any two augmentations, and any two seeds, apart."""
+        noise = tf.constant(np.random.default_rng(0).uniform(0, 255, self._shape), tf.float32)
+        first, second = (np.stack([self(noise, tf.constant(i)) for i in range(8)]) for _ in range(2))
+        if not np.array_equal(first, second):
+            raise ValueError(
+                f"augment {self._augment} gave two variants for one seed. Let its random numbers come from Keras's "
+                "seed generators, as those of Keras's own layers do."
+            )
+        return first
+
+    def restore(self):
+        """Leave the seed generators as they were: what is drawn later must not depend on what was cached."""
+        for state, value in zip(self._states, self._before, strict=True):
+            state.assign(value)
+
+
+def _shape(base):
+    return (base.size, base.size, base.channels)
+
+
+def _key(base, files, paths, vary, views):
+    """Hash everything that decides what the features are."""
+    digest = hashlib.sha256(f"{_FORMAT} {base.fingerprint} {views}".encode())
+    with ThreadPoolExecutor() as pool:
+        hashes = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest(), paths)
+        for file, content in zip(files, hashes, strict=True):
+            digest.update(os.fsencode(file) + b"\0" + content)
+    if vary:
+        digest.update(vary.probe().round().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _pictures(base, paths, rows, batch_size, vary):
+    """Batch the pictures of `rows`, decoded in other threads while the base is at work."""
+
+    def read(row):
+        return photos.load(paths[row % len(paths)], base.size, base.channels)
+
+    def decode(row):
+        picture = tf.ensure_shape(tf.numpy_function(read, [row], tf.uint8), _shape(base))
+        return tf.cast(picture, tf.float32), row
+
+    def view(picture, row):
+        return tf.cond(row < len(paths), lambda: picture, lambda: vary(picture, row)) if vary else picture
+
+    dataset = tf.data.Dataset.from_tensor_slices(rows).map(decode, tf.data.AUTOTUNE, deterministic=True)
+    return dataset.map(view).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def _compute(base, batches, bar):
+    """Yield the features (c,) of one picture after the other."""
+
+    @tf.function(input_signature=[batches.element_spec])
+    def forward(pictures):
+        return tf.reduce_mean(base.model(pictures, training=False), axis=(1, 2))
+
+    for pictures in batches:
+        rows = forward(pictures).numpy()
+        bar.update(len(rows))
+        yield from rows

@@ -1,0 +1,427 @@
+"""Folders of pictures, one sub-folder per class: list, inspect, set aside what is broken, split, load, batch."""
+
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from helpers import runtime
+
+if TYPE_CHECKING:  # both take longer to import than the rest of the module together
+    import pandas as pd
+    import tensorflow as tf
+
+SPLITS = ("train_set", "validation_set", "test_set")
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_WANTED = ", ".join(sorted(SUFFIXES))
+_SMALLEST_SIDE = 8  # pixels; below that there is nothing to recognise
+_CACHE_BYTES = 6 * 2**30  # keeps the article's 20,000 pictures at 299 x 299 in memory (5.4 GB)
+_CONVERT = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A picture data set on disk: `root/{train_set,validation_set,test_set}/<class>/<file>`.
+
+    Attributes
+    ----------
+    root : Path
+        Folder that holds the three sets.
+    source : str
+        One line that says which pictures these are, for the reader to see.
+    """
+
+    root: Path
+    source: str
+
+    @property
+    def train(self) -> Path:
+        """Folder of the training set."""
+        return self.root / SPLITS[0]
+
+    @property
+    def validation(self) -> Path:
+        """Folder of the validation set."""
+        return self.root / SPLITS[1]
+
+    @property
+    def test(self) -> Path:
+        """Folder of the test set."""
+        return self.root / SPLITS[2]
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, sorted; label `i` of a picture stands for `class_names[i]`."""
+        return _class_names(self.train)
+
+    @property
+    def counts(self) -> "pd.DataFrame":
+        """Number of pictures: one row per set, one column per class."""
+        import pandas as pd
+
+        rows = {name: list_pictures(self.root / name)["label"].value_counts() for name in SPLITS}
+        return pd.DataFrame.from_dict(rows, orient="index").fillna(0).astype(int)[self.class_names]
+
+
+def list_pictures(folder: Path) -> "pd.DataFrame":
+    """List the pictures of a folder that has one sub-folder per class.
+
+    Hidden files and files without a picture's suffix are left out, links to folders inside a class are not followed.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with the classes.
+
+    Returns
+    -------
+    DataFrame
+        Columns `file` (path relative to `folder`, with forward slashes) and `label` (name of the class). Classes are
+        sorted by name, files within a class in natural order (`cat.2.jpg` before `cat.10.jpg`), on every system alike.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, it has no sub-folder, or a class has no picture.
+    """
+    import pandas as pd
+
+    folder, rows = Path(folder), []
+    for label in _class_names(folder):
+        files = _picture_files(folder / label)
+        if not files:
+            raise FileNotFoundError(
+                f"class {label!r} in {folder} has no picture ({_WANTED}). Fill or remove the folder."
+            )
+        rows += [(f"{label}/{file}", label) for file in files]
+    return pd.DataFrame(rows, columns=["file", "label"])
+
+
+def list_files(folder: Path) -> list[str]:
+    """List all pictures below a folder, sorted into classes or not.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder. Hidden files, files without a picture's suffix and links to folders are left out.
+
+    Returns
+    -------
+    list of str
+        Paths relative to `folder`, with forward slashes, in natural order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or no picture in it.
+    """
+    files = _picture_files(Path(folder))
+    if not files:
+        raise FileNotFoundError(f"no picture ({_WANTED}) in {folder}. Name a folder of pictures.")
+    return files
+
+
+def inspect(folder: Path) -> "pd.DataFrame":
+    """Decode every picture of a folder to its last byte and say which ones are broken.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with one sub-folder per class.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `list_pictures` with the columns `width` and `height` (pixels; 0 where the header is unreadable),
+        `format`, `mode` (Pillow's names) and `problem` ("" where there is none).
+    """
+    import pandas as pd
+    from tqdm.auto import tqdm
+
+    table = list_pictures(folder)
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # a problem to report, and not a line on stderr
+        found = pool.map(_examine, (Path(folder) / file for file in table["file"]))
+        found = list(tqdm(found, total=len(table), unit="picture", desc="inspect"))
+    return table.join(pd.DataFrame(found, columns=["width", "height", "format", "mode", "problem"]))
+
+
+def set_aside(folder: Path, table: "pd.DataFrame", aside: Path) -> int:
+    """Move the pictures that have a problem out of a folder; `aside/reasons.csv` keeps why.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with one sub-folder per class.
+    table : DataFrame
+        What `inspect(folder)` returned.
+    aside : Path
+        Where the pictures go, with the same relative path; outside `folder`, or it would count as a class.
+
+    Returns
+    -------
+    int
+        Number of pictures moved. Those that an earlier call moved are not counted again.
+
+    Raises
+    ------
+    ValueError
+        If `aside` lies inside `folder`.
+    FileExistsError
+        If another file already has a picture's place in `aside`. Nothing has been moved then.
+    """
+    import pandas as pd
+
+    folder, aside = Path(folder), Path(aside)
+    if aside.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"aside must lie outside {folder}, got {aside}. Choose a folder beside it.")
+    broken = table.loc[table["problem"] != "", ["file", "problem"]]
+    broken = broken[[os.path.lexists(folder / file) for file in broken["file"]]]  # lexists: a dangling link moves too
+    for file in broken["file"]:
+        if os.path.lexists(aside / file):
+            raise FileExistsError(f"{aside / file} exists already. Rename it, or set aside to another folder.")
+    if broken.empty:
+        return 0
+
+    reasons = aside / "reasons.csv"
+    written = pd.concat([pd.read_csv(reasons), broken]) if reasons.exists() else broken
+    with runtime.atomic_path(reasons) as path:
+        written.drop_duplicates().to_csv(path, index=False)
+    for file in broken["file"]:
+        (aside / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder / file, aside / file)
+    return len(broken)
+
+
+def split(table: "pd.DataFrame", sizes: Mapping[str, int | float], seed: int) -> "pd.DataFrame":
+    """Put each picture into exactly one set; every set has the classes in the proportions of the whole.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Pictures with the column `label`, as from `list_pictures`.
+    sizes : mapping
+        Size of each set: counts that sum to the number of pictures, or fractions that sum to 1.
+    seed : int
+        Seed of the random choice; the same table and seed give the same sets.
+
+    Returns
+    -------
+    DataFrame
+        `table`, rows in their order, with the further column `split`.
+
+    Raises
+    ------
+    ValueError
+        If the sizes sum to neither.
+    """
+    n, bounds = len(table), np.cumsum([0, *sizes.values()])
+    if np.isclose(bounds[-1], 1) and n != 1:
+        bounds = np.round(bounds * n).astype(int)
+    if bounds[-1] != n or min(sizes.values()) < 0:
+        raise ValueError(f"sizes must be counts that sum to {n} or fractions that sum to 1, got {dict(sizes)}.")
+    labels = table["label"].sample(frac=1, random_state=seed)
+    # How far through its class each picture stands. Sorted by it, the classes mix evenly: any stretch is stratified.
+    classes = labels.groupby(labels)
+    quantile = (classes.cumcount() + 0.5) / classes.transform("size")
+    order = quantile.sort_values(kind="stable").index
+    names = np.repeat(list(sizes), np.diff(bounds))
+    return table.assign(split=type(labels)(names, index=order))
+
+
+def load(path: Path, size: int, channels: int = 3) -> np.ndarray:
+    """Read one picture as a square.
+
+    The whole picture is squeezed into the square, bilinear with antialiasing. It stands upright as its EXIF entry says;
+    transparent parts become white; of an animation the first frame counts.
+
+    Parameters
+    ----------
+    path : Path
+        The picture, in any format and mode that Pillow reads.
+    size : int
+        Side of the square in pixels.
+    channels : {1, 3}
+        Grey or red, green, blue.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, channels)
+        The picture, 0..255.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a whole picture, or `channels` is neither 1 nor 3.
+    """
+    if channels not in _CONVERT:
+        raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels!r}.")
+    try:
+        with Image.open(path) as image:
+            # A JPEG decoder can halve the size at no cost. Down to twice the square, the resize below hides it.
+            image.draft(None, (2 * size, 2 * size))
+            square = _plain(image, channels).resize((size, size), Image.Resampling.BILINEAR)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Pillow's decoders raise all kinds: OSError, SyntaxError, struct.error, ...
+        raise ValueError(
+            f"{path} is not a whole picture: {error}. Find such files with inspect, then set_aside."
+        ) from error
+    return np.asarray(square).reshape(size, size, channels)
+
+
+def load_many(paths: Iterable[Path], size: int, channels: int = 3) -> np.ndarray:
+    """Read pictures on all cores; see `load`.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The pictures.
+    size : int
+        Side of the square in pixels.
+    channels : {1, 3}
+        Grey or red, green, blue.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, size, size, channels)
+        The pictures, 0..255, in the order of `paths`.
+    """
+    paths = list(paths)
+    pictures = np.empty((len(paths), size, size, channels), np.uint8)
+
+    def read(i):
+        pictures[i] = load(paths[i], size, channels)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(read, range(len(paths))))  # list: raises what a thread raised
+    return pictures
+
+
+def batches(
+    folder: Path,
+    size: int,
+    batch_size: int = 32,
+    channels: int = 3,
+    shuffle_seed: int | None = None,
+    augment: Callable | None = None,
+) -> "tf.data.Dataset":
+    """Give the pictures of a folder in batches, for `fit`, `evaluate` or `predict`.
+
+    Each picture is decoded once, by `load`, and kept in memory as bytes (where all of them would take more than 6 GiB,
+    each epoch decodes them again). Augmentation comes after that, so that each epoch sees new variants.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with one sub-folder per class.
+    size : int
+        Side of the square in pixels.
+    batch_size : int
+        Pictures in a batch; the last one may be smaller.
+    channels : {1, 3}
+        Grey or red, green, blue.
+    shuffle_seed : int, optional
+        Shuffle, each epoch anew, from this seed and TensorFlow's own (`runtime.seed`). None: keep the order of
+        `list_pictures`.
+    augment : keras layer or model, optional
+        Called with each batch and `training=True`.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Pairs of pictures, float32 (batch, size, size, channels) in 0..255, and one-hot labels, float32
+        (batch, n_classes), in the order of the sorted class names. A broken picture raises
+        `tf.errors.InvalidArgumentError` with its name when its turn comes.
+    """
+    import tensorflow as tf
+
+    table = list_pictures(folder)
+    class_names, y = np.unique(table["label"], return_inverse=True)
+    one_hot = np.eye(len(class_names), dtype=np.float32)[y]
+    paths = [Path(folder) / file for file in table["file"]]
+
+    def decode(i, label):
+        picture = tf.numpy_function(lambda i: load(paths[i], size, channels), [i], tf.uint8)
+        return tf.ensure_shape(picture, (size, size, channels)), label
+
+    def decode_all(dataset):
+        return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    fits = len(paths) * size * size * channels <= _CACHE_BYTES
+    dataset = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), one_hot))
+    if fits:
+        dataset = decode_all(dataset).cache()
+    if shuffle_seed is not None:
+        dataset = dataset.shuffle(len(paths), seed=shuffle_seed, reshuffle_each_iteration=True)
+    if not fits:
+        dataset = decode_all(dataset)
+    dataset = dataset.batch(batch_size).map(lambda x, label: (tf.cast(x, tf.float32), label))
+    if augment is not None:  # one call after the other: the layers draw from one stream of random numbers
+        dataset = dataset.map(lambda x, label: (augment(x, training=True), label))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _class_names(folder: Path) -> list[str]:
+    """Sorted names of the sub-folders, without hidden ones and links that lead back to the folder or above it."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}. It must hold one sub-folder of pictures per class.")
+    here = folder.resolve()
+    entries = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    names = sorted(path.name for path in entries if not here.is_relative_to(path.resolve()))
+    if not names:
+        raise FileNotFoundError(f"no sub-folder in {folder}. It must hold one sub-folder of pictures per class.")
+    return names
+
+
+def _picture_files(folder: Path) -> list[str]:
+    """Relative paths of the pictures below a folder, in natural order; links to folders are not followed."""
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        visible = [name for name in files if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
+        found += [(Path(parent) / name).relative_to(folder).as_posix() for name in visible]
+    return sorted(found, key=_natural)
+
+
+def _natural(name: str) -> tuple:
+    """Sort key under which numbers count as numbers; the name itself decides between `1` and `01`."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+
+
+def _examine(path: Path) -> tuple[int, int, str, str, str]:
+    """Width, height, format, mode and problem of one picture."""
+    facts = (0, 0, "", "")
+    try:
+        with Image.open(path) as image:
+            facts = (*image.size, image.format, image.mode)
+            _plain(image, 3)
+    except Exception as error:  # Pillow's decoders raise all kinds; whatever it was is the problem to report
+        empty = path.exists() and path.stat().st_size == 0
+        return (*facts, "empty file" if empty else f"{type(error).__name__}: {error}")
+    width, height = facts[:2]
+    return (*facts, f"only {width} x {height} pixels" if min(width, height) < _SMALLEST_SIDE else "")
+
+
+def _plain(image: Image.Image, channels: int) -> Image.Image:
+    """Decode the first frame, upright, opaque, 8 bits, in grey or RGB."""
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "F":
+        raise ValueError("its pixels are floats, of which no range is agreed on")
+    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion to 8 would cut at 255
+        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(_CONVERT[channels])

@@ -1,0 +1,29 @@
+"""Fixtures that more than one test file uses."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from helpers import runtime
+
+runtime.setup()
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch, request):
+    """Give each test empty data and build folders and no network, unless it is marked `real`."""
+    monkeypatch.setenv("TRANSFER_BUILD", str(tmp_path / "build"))
+    if "real" not in request.keywords:
+        monkeypatch.setenv("TRANSFER_DATA", str(tmp_path / "data"))
+        monkeypatch.setenv("TRANSFER_OFFLINE", "1")
+        monkeypatch.delenv("INCEPTION_V3_WEIGHTS", raising=False)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder with the real data sets; the test is skipped where there is none."""
+    folder = runtime.data_dir()
+    if "TRANSFER_DATA" not in os.environ or not folder.is_dir():
+        pytest.skip("needs TRANSFER_DATA with real data sets")
+    return folder

@@ -1,0 +1,111 @@
+"""What every committed notebook must be, and that the checks on the notebooks really check."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MACHINE_PATHS = re.compile(r"(/home/|/root/|/tmp/|/Users/|/work/|[A-Z]:\\+Users)")
+HEADINGS = ["What you will learn", "What you need", "Recap", "Check yourself", "References"]
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def text_of(output):
+    return output.get("text", "") + "".join(
+        str(value) for key, value in output.get("data", {}).items() if "image" not in key
+    )
+
+
+@each
+def test_it_was_executed_in_order_from_a_fresh_kernel(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@each
+def test_its_outputs_are_clean(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", output.text
+            assert "Warning:" not in text_of(output), text_of(output)
+            assert not MACHINE_PATHS.search(text_of(output)), text_of(output)
+
+
+@each
+def test_a_checked_cell_has_a_text_to_be_checked_against(path):
+    checked = [cell for cell in code_cells(path) if "nbval-check-output" in cell.metadata.get("tags", [])]
+    assert checked, "no cell is tagged nbval-check-output"
+    for cell in checked:
+        assert any("text/plain" in output.get("data", {}) or output.get("text") for output in cell.outputs), cell.source
+
+
+@each
+def test_it_has_the_form_of_the_series(path):
+    cells = nbformat.read(path, 4).cells
+    title, *_ = cells[0].source.splitlines()
+    assert re.match(r"# \d\d ", title)
+    assert cells[0].source.count("?") == 1, "the first cell asks one question"
+    markdown = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    positions = [markdown.find(f"## {heading}") for heading in HEADINGS]
+    assert -1 not in positions, dict(zip(HEADINGS, positions, strict=True))
+    assert positions == sorted(positions)
+    assert "<details>" in markdown
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
+    assert not re.search(r"if .*\bCI\b", "\n".join(cell.source for cell in code_cells(path)))
+
+
+@each
+def test_it_says_which_weights_and_pictures_it_used(path):
+    if path.name[:2] in ("09", "10"):
+        printed = "".join(text_of(output) for cell in code_cells(path) for output in cell.outputs)
+        assert "Weights: InceptionV3" in printed
+        assert "Pictures: " in printed
+
+
+def nbval(path):
+    options = "--nbval-lax --nbval-current-env -p no:cacheprovider --nbval-sanitize-with"
+    command = [sys.executable, "-m", "pytest", path, *options.split(), ROOT / "tests" / "nbval_sanitize.cfg"]
+    return subprocess.run(command, cwd=path.parent, capture_output=True, text=True)
+
+
+@pytest.fixture
+def small_notebook(tmp_path):
+    """Two claims: one asserted in its cell, one stored as a checked output."""
+    asserted = nbformat.v4.new_code_cell("accuracy = 0.9\nassert accuracy > 0.8", execution_count=1)
+    output = nbformat.v4.new_output("stream", name="stdout", text="0.9 reached in 3.1 s\n")
+    checked = nbformat.v4.new_code_cell(
+        "import time\nprint(accuracy, f'reached in {time.perf_counter():.1f} s')", execution_count=2, outputs=[output]
+    )
+    checked.metadata["tags"] = ["nbval-check-output"]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    path = tmp_path / "small.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[asserted, checked], metadata=kernel), path)
+    return path
+
+
+def test_an_untouched_notebook_passes(small_notebook):
+    run = nbval(small_notebook)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize(
+    ("promise", "broken"), [("assert accuracy > 0.8", "assert accuracy > 0.95"), ("0.9 reached", "0.8 reached")]
+)
+def test_a_broken_promise_fails(small_notebook, promise, broken):
+    text = small_notebook.read_text(encoding="utf-8")
+    assert promise in text
+    small_notebook.write_text(text.replace(promise, broken), encoding="utf-8")
+    run = nbval(small_notebook)
+    assert run.returncode == 1
+    assert "1 failed" in run.stdout

@@ -1,0 +1,114 @@
+"""helpers.plots: what the reader sees is what was passed."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+from helpers import plots
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def inside(artist, ax):
+    """Whether the artist lies within the figure as it is drawn."""
+    ax.figure.canvas.draw()
+    box, figure = artist.get_window_extent(), ax.figure.bbox
+    return box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.x1 + 1 and box.y1 <= figure.y1 + 1
+
+
+def test_import_brings_neither_tensorflow_nor_matplotlib():
+    code = "import sys; from helpers import plots; print({'tensorflow', 'keras', 'matplotlib'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "set()"
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 5), (5, 5), (7, 3)])
+@pytest.mark.parametrize("title", ["picture", "says dogs\n0.97"])
+def test_every_picture_is_shown_with_its_title_and_none_overlap(n, columns, title):
+    pictures = np.random.default_rng(0).integers(0, 256, (n, 16, 16, 3), np.uint8)
+    ax = plots.picture_grid(pictures, [f"{i} {title}" for i in range(n)], columns)
+    assert len(ax.images) == n
+    for image, picture in zip(ax.images, pictures, strict=True):
+        np.testing.assert_array_equal(image.get_array(), picture)
+    assert texts(ax) == [f"{i} {title}" for i in range(n)]
+    drawn = [*ax.images, *ax.texts]
+    assert all(inside(artist, ax) for artist in drawn)
+    boxes = [artist.get_window_extent() for artist in drawn]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_float_and_grey_pictures_are_shown_in_0_to_255():
+    pictures = [np.full((8, 8, 1), value) for value in (-3.0, 100.4, 300.0)]
+    ax = plots.picture_grid(pictures)
+    assert [image.get_array().max() for image in ax.images] == [0, 100, 255]
+    assert {image.get_clim() for image in ax.images} == {(0, 255)}  # or a dark picture would be stretched to white
+
+
+@pytest.mark.parametrize(("n", "titles"), [(0, []), (2, ["one"])])
+def test_pictures_without_titles_are_refused(n, titles):
+    with pytest.raises(ValueError, match="title for each"):
+        plots.picture_grid(np.zeros((n, 8, 8, 3)), titles)
+
+
+def test_training_curves_of_two_runs_can_be_told_apart_in_grey():
+    history = {"loss": [3.0, 2.0, 1.0], "accuracy": [0.5, 0.7, 0.9], "val_accuracy": [0.4, 0.6, 0.8]}
+    ax = plots.training_curves(history, label="a")
+    assert plots.training_curves({"accuracy": [0.1, 0.2]}, ax, label="b") is ax
+    assert [line.get_label() for line in ax.get_lines()] == ["a, training", "a, validation", "b, training"]
+    np.testing.assert_array_equal(ax.get_lines()[1].get_xydata(), [[1, 0.4], [2, 0.6], [3, 0.8]])
+    looks = {(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()}
+    assert len(looks) == 3
+    assert ax.get_xlabel() == "epoch"
+    assert ax.get_ylabel() == "accuracy"
+
+
+def test_unknown_metric_is_named():
+    with pytest.raises(KeyError, match="no 'auc'; it has loss"):
+        plots.training_curves({"loss": [1.0]}, metric="auc")
+
+
+def test_model_diagram_says_shape_parameters_and_what_is_frozen():
+    import keras
+
+    base = keras.Sequential([keras.Input((8, 8, 3)), *(keras.layers.Conv2D(4, 1) for _ in range(11))], name="base")
+    base.trainable = False
+    top = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="probabilities")], name="top")
+    pictures = keras.Input((8, 8, 3), name="pictures")
+    model = keras.Model(pictures, top(keras.layers.GlobalAveragePooling2D(name="pool")(base(pictures))))
+    ax = plots.model_diagram(model)
+    boxes = [text for text in texts(ax) if text]
+    assert boxes == [
+        "pictures\n8 × 8 × 3  ·  0 parameters  ·  nothing to train",
+        "base (11 layers)\n8 × 8 × 4  ·  216 parameters  ·  frozen",
+        "pool\n4  ·  0 parameters  ·  nothing to train",
+        "probabilities\n2  ·  10 parameters  ·  trainable",
+    ]
+    assert all(inside(text, ax) for text in ax.texts)
+
+
+def test_confusion_matrix_has_true_classes_in_rows_and_keeps_classes_without_pictures():
+    ax = plots.confusion_matrix([0, 0, 0, 1], [0, 1, 1, 1], ["cats", "dogs", "birds"])
+    assert texts(ax)[:6] == ["1\n33.3%", "2\n66.7%", "0\n0.0%", "0\n0.0%", "1\n100.0%", "0\n0.0%"]
+    assert texts(ax)[6:] == ["0\n0.0%"] * 3
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["cats", "dogs", "birds"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
+
+
+def test_axes_that_are_passed_are_drawn_on():
+    _, ax = plt.subplots()
+    assert plots.confusion_matrix([0, 1], [0, 1], ["a", "b"], ax) is ax
+    assert len(plt.get_fignums()) == 1

@@ -1,0 +1,88 @@
+"""pyproject.toml, requirements.txt, environment.yml and the Makefile say the same."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines()]
+WANTED = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
+
+
+@pytest.mark.parametrize("line", WANTED)
+def test_the_lock_holds_each_dependency_within_its_range(line):
+    wanted = Requirement(line)
+    locked = [str(pin.specifier).removeprefix("==") for pin in LOCK if pin.name == wanted.name]
+    assert locked, f"{wanted.name} is not in requirements.txt: make lock"
+    assert all(version in wanted.specifier for version in locked)
+
+
+def test_the_lock_pins_everything_and_names_no_index():
+    assert all(re.fullmatch(r"==[^=,*]+", str(pin.specifier)) for pin in LOCK)
+    assert not re.search(r"https?:|--|file:", (ROOT / "requirements.txt").read_text())
+
+
+@pytest.mark.parametrize("line", WANTED)
+def test_each_dependency_says_what_it_is_for(line):
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(rf'"{re.escape(line)}",\s+# \w+', text)
+
+
+def test_conda_brings_python_and_pip_and_nothing_else():
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    python, pip, pip_lines = dependencies
+    assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
+    assert (pip, pip_lines) == ("pip", {"pip": ["-r requirements.txt", "-e ."]})
+
+
+def make(tmp_path, python):
+    """Run `make lab` in a copy of the project with another Python."""
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    # `make test` runs these tests: its own flags and level must not reach the inner make.
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    return subprocess.run(["make", "lab", f"PYTHON={python}"], cwd=tmp_path, env=env, capture_output=True, text=True)
+
+
+def fake_python(tmp_path, version_fits):
+    path = tmp_path / "fakepython"
+    cases = f"*version_info*) exit {0 if version_fits else 1};; -V) echo Python 3.9.1;; *) exit 1;;"
+    path.write_text(f'#!/bin/sh\ncase "$*" in {cases} esac\n')
+    path.chmod(0o755)
+    return path
+
+
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+
+
+@needs_make
+def test_a_missing_python_gets_one_clear_line(tmp_path):
+    run = make(tmp_path, "python-that-is-not-there")
+    assert run.returncode != 0
+    assert (
+        run.stdout
+        == "No python-that-is-not-there here: install Python 3.11 to 3.13, or name one: make PYTHON=python3.12\n"
+    )
+
+
+@needs_make
+def test_a_wrong_version_gets_one_clear_line(tmp_path):
+    run = make(tmp_path, fake_python(tmp_path, version_fits=False))
+    assert run.returncode != 0
+    assert re.fullmatch(r".* is Python 3\.9\.1, wanted is Python 3\.11 to 3\.13: .*\n", run.stdout)
+
+
+@needs_make
+def test_a_missing_venv_module_gets_one_clear_line(tmp_path):
+    run = make(tmp_path, fake_python(tmp_path, version_fits=True))
+    assert run.returncode != 0
+    assert re.fullmatch(r".* has no venv module: install it .*\n", run.stdout)

@@ -1,0 +1,51 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from helpers import runtime, scoreboard
+
+
+def add(key="m", score=0.9, **more):
+    scoreboard.add(key, method="Method", data="drawn animals", score=score, n_test=200, **more)
+
+
+def test_an_entry_has_its_score_under_the_name_of_the_metric():
+    add("frozen", 0.97, weights="file", cut="mixed8")
+    entry = json.loads((runtime.build_dir() / "results.json").read_text())["frozen"]
+    assert entry["test_accuracy"] == 0.97
+    assert (entry["n_test"], entry["weights"], entry["cut"]) == (200, "file", "mixed8")
+
+
+def test_the_same_key_replaces_and_others_stay():
+    add("a", 0.1), add("b", 0.2), add("a", 0.3)
+    assert {key: entry["test_accuracy"] for key, entry in scoreboard.read().items()} == {"a": 0.3, "b": 0.2}
+
+
+def test_the_table_has_a_row_a_method_in_order():
+    add("z", 0.5, target_labels=40, baseline="from scratch", baseline_score=0.4)
+    add("a", 0.25, metric="correlation")
+    table = scoreboard.table()
+    assert list(table.index) == ["z", "a"]
+    assert list(table["score"]) == [0.5, 0.25]
+    assert table.loc["z", "baseline_score"] == 0.4
+
+
+def test_an_empty_scoreboard_is_an_empty_table():
+    assert scoreboard.table().empty
+
+
+def test_a_percentage_is_refused():
+    with pytest.raises(ValueError, match=r"score of m must lie between 0 and 1, got 97"):
+        add(score=97)
+
+
+def test_a_baseline_needs_its_score():
+    with pytest.raises(ValueError, match="both baseline and baseline_score"):
+        add(baseline="from scratch")
+
+
+def test_concurrent_writers_lose_nothing():
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, map(str, range(24))))
+    assert len(scoreboard.read()) == 24
