@@ -5,7 +5,6 @@ READY := .venv/.ready
 REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
 EMBEDDED := env -u INCEPTION_V3_WEIGHTS TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME=build/test/keras
-NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300
 
 .PHONY: help lab run refresh test test-real lock clean
 .NOTPARALLEL:
@@ -36,13 +35,15 @@ run: $(READY)
 	$(BIN)/python tools/run_notebooks.py
 
 refresh: $(READY)
+	rm -rf build/refresh
 	TRANSFER_BUILD=build/refresh $(EMBEDDED) $(BIN)/python tools/run_notebooks.py --inplace
 
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	rm -rf build/test
 	$(EMBEDDED) $(BIN)/python -m pytest tests
-	TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest notebooks $(NBVAL) --durations 10 -p no:cacheprovider
+	TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest notebooks @tests/nbval.args --durations 10 -p no:cacheprovider
 
 test-real: $(READY)
 	@test -n "$(REAL)" || { echo "No real data: set TRANSFER_DATA to a folder laid out as data/README.md says"; exit 1; }

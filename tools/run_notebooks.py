@@ -6,13 +6,14 @@ python tools/run_notebooks.py --inplace    # refresh the outputs that are commit
 """
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 
 from helpers import runtime, scoreboard
@@ -23,17 +24,20 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 def execute(path: Path) -> tuple[nbformat.NotebookNode, str]:
     """Run one notebook in its folder; return it with its outputs, and the error that stopped it, if any."""
     notebook = nbformat.read(path, as_version=4)
+    started = []
     client = NotebookClient(
         notebook,
         timeout=3600,
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": path.parent}},
+        extra_arguments=["--Application.log_level=ERROR"],
+        on_cell_start=lambda cell, cell_index: started.append(cell_index),
     )
     try:
         client.execute()
-    except CellExecutionError as error:
-        return notebook, str(error)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return notebook, f"{path.name}, cell {started[-1] if started else 0}: {error}"
     return notebook, ""
 
 
@@ -45,6 +49,16 @@ def clean(notebook: nbformat.NotebookNode) -> None:
     }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not is_progress_bar(output)]
+
+
+def is_progress_bar(output: nbformat.NotebookNode) -> bool:
+    """Tell whether an output is one of tqdm's bars, which mean nothing once the work is done."""
+    data = output.get("data", {})
+    return "application/vnd.jupyter.widget-view+json" in data and bool(
+        re.search(r"\[\d\d:\d\d[<,]", data.get("text/plain", ""))
+    )
 
 
 def main() -> int:

@@ -52,11 +52,10 @@ class Backbone:
         origin = {
             "imagenet": "pre-trained on ImageNet (Keras's own file)",
             "file": "from the reader's own weights file",
-            "shipped": "pre-trained on drawn animals, no cats and no dogs among them (shipped with the course)",
+            "shipped": "shipped with the course (drawn animals, no cats or dogs)",
             "random": "random, nothing pre-trained",
         }[self.weights]
-        parameters = f"{self.model.count_params():,} parameters"
-        return f"Weights: InceptionV3 up to {self.cut}, {parameters}, {origin}; pictures {self.size}x{self.size}"
+        return f"Weights: InceptionV3 up to {self.cut}, {origin}; pictures {self.size}x{self.size}"
 
     @property
     def fingerprint(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 from tqdm.auto import tqdm
+from tqdm.keras import TqdmCallback
 
 from helpers import photos, runtime
 
@@ -113,7 +114,7 @@ def train(
     validation_steps: int = 60,
     seed: int = 0,
     checkpoints: Path | None = None,
-    verbose: int = 0,
+    progress: bool = True,
 ) -> dict[str, list[float]]:
     """Train a compiled model; with `checkpoints`, go on after the last epoch that an interrupted run finished.
 
@@ -134,8 +135,8 @@ def train(
         Seed of the shuffling of arrays.
     checkpoints : Path, optional
         Folder that keeps the state after the last finished epoch. After a finished run a second call returns at once.
-    verbose : int
-        As in `keras.Model.fit`.
+    progress : bool
+        Show a progress bar of the epochs and, while an epoch lasts, one of its steps.
 
     Returns
     -------
@@ -160,14 +161,17 @@ def train(
         validation = tuple(array[: batch_size * validation_steps] for array in validation_data)
     else:
         validation = validation_data and validation_data.take(validation_steps)
+    callbacks = [checkpoint] if checkpoint else []
+    if progress:
+        callbacks.append(TqdmCallback(verbose=1, initial=done, total=epochs, desc="train"))
     fitted = model.fit(
         batches,
         shuffle=False,  # both kinds of data have shuffled themselves
         validation_data=validation,
         initial_epoch=done,
         epochs=epochs,
-        callbacks=[checkpoint] if checkpoint else [],
-        verbose=verbose,
+        callbacks=callbacks,
+        verbose=0,
     )
     return {name: history.get(name, []) + values for name, values in fitted.history.items()}
 

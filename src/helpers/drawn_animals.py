@@ -14,6 +14,7 @@ from helpers import photos, runtime
 
 STYLES = ("photo", "poster", "sketch")
 FACING = ("left", "right")
+_SMALLEST_FRAME = 0.5  # of the side of a drawing, in `write_folder`
 
 Range = tuple[float, float]
 Choice = tuple[str, ...]
@@ -369,7 +370,9 @@ def write_folder(
 ) -> None:
     """Write drawn pictures as JPEG files, `folder/{train_set,validation_set,test_set}/cats/cat.0001.jpg` and so on.
 
-    The folder appears under its name only when it is complete; one that is already there is left as it is.
+    They are framed as carelessly as snapshots: each is a square cut out of a larger drawing, so that some animals are
+    near, cut off at the edge or hardly in the picture. The folder appears under its name only when it is complete; one
+    that is already there is left as it is.
 
     Parameters
     ----------
@@ -401,8 +404,12 @@ def _write_class(folder: Path, species: str, n: int, style: str, size: int, stre
     """Write the n pictures of one species in one set."""
     folder.mkdir(parents=True)
     for i in range(1, n + 1):
-        picture = draw(species, style, size, (*stream, i))
-        Image.fromarray(picture).save(folder / f"{species}.{i:04d}.jpg", quality=92)
+        drawn = Image.fromarray(draw(species, style, min(512, size * 3 // 2), (*stream, i)))
+        rng = np.random.default_rng((*stream, i, 1))
+        side = rng.uniform(_SMALLEST_FRAME, 1) * drawn.width
+        x, y = rng.uniform(0, drawn.width - side, 2)
+        framed = drawn.resize((size, size), Image.Resampling.BILINEAR, (x, y, x + side, y + side))
+        framed.save(folder / f"{species}.{i:04d}.jpg", quality=92)
 
 
 def _stream(species: str) -> int:
