@@ -6,11 +6,12 @@ REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
 EMBEDDED := env -u INCEPTION_V3_WEIGHTS TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME=build/test/keras
 
-.PHONY: help lab run refresh test test-real lock clean
+.PHONY: help lab cluster run refresh test test-real lock clean
 .NOTPARALLEL:
 
 help:
 	@echo "make lab        JupyterLab on notebook 00"
+	@echo "make cluster    add Ray to .venv, for notebook 13"
 	@echo "make run        execute the whole series, write build/executed and build/results.json"
 	@echo "make test       linter, unit tests, every notebook as a regression check; offline"
 	@echo "make test-real  the image notebooks and the real-data tests on TRANSFER_DATA"
@@ -27,6 +28,12 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+.venv/.cluster: $(READY) requirements-cluster.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	@touch $@
+
+cluster: .venv/.cluster
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
@@ -48,11 +55,12 @@ test: $(READY)
 test-real: $(READY)
 	@test -n "$(REAL)" || { echo "No real data: set TRANSFER_DATA to a folder laid out as data/README.md says"; exit 1; }
 	TRANSFER_DATA=$(REAL) $(BIN)/python -m pytest tests -m real
-	TRANSFER_DATA=$(REAL) TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 08 09 10
+	TRANSFER_FAST=1 TRANSFER_DATA=$(REAL) TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 08 09 10
 
+LOCK := uv pip compile --universal --python-version 3.11 pyproject.toml --no-emit-index-url --no-annotate --no-header --quiet
 lock:
-	uv pip compile --universal --python-version 3.11 --extra test pyproject.toml --no-emit-index-url --no-annotate \
-		--no-header --quiet --output-file requirements.txt
+	$(LOCK) --extra test --extra assignments --output-file requirements.txt
+	$(LOCK) --extra cluster --constraint requirements.txt --output-file requirements-cluster.txt
 
 clean:
 	rm -rf .venv build

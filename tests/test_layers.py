@@ -16,6 +16,7 @@ ALLOWED = {name: BLOCKS | {"runtime"} for name in METHODS | BLOCKS} | {
     "drawn_animals": {"photos", "runtime"},
     "reviews": {"runtime"},
     "scoreboard": {"runtime"},
+    "cluster": {"backbones", "bottleneck", "photos", "runtime"},
     "plots": set(),
     "runtime": set(),
 }

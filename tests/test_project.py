@@ -14,7 +14,8 @@ from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCK = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines()]
+FILES = ("requirements.txt", "requirements-cluster.txt")  # the second one adds Ray to what the first one has
+LOCK = [Requirement(line) for name in FILES for line in (ROOT / name).read_text().splitlines()]
 WANTED = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
 
 
@@ -22,13 +23,20 @@ WANTED = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-depend
 def test_the_lock_holds_each_dependency_within_its_range(line):
     wanted = Requirement(line)
     locked = [str(pin.specifier).removeprefix("==") for pin in LOCK if pin.name == wanted.name]
-    assert locked, f"{wanted.name} is not in requirements.txt: make lock"
+    assert locked, f"{wanted.name} is in no lock: make lock"
     assert all(version in wanted.specifier for version in locked)
 
 
 def test_the_lock_pins_everything_and_names_no_index():
     assert all(re.fullmatch(r"==[^=,*]+", str(pin.specifier)) for pin in LOCK)
-    assert not re.search(r"https?:|--|file:", (ROOT / "requirements.txt").read_text())
+    for name in FILES:
+        assert not re.search(r"https?:|--|file:", (ROOT / name).read_text())
+
+
+def test_the_two_locks_agree():
+    first, second = ({*(ROOT / name).read_text().splitlines()} for name in FILES)
+    names = {Requirement(line).name for line in first}
+    assert {line for line in second if Requirement(line).name in names} <= first
 
 
 @pytest.mark.parametrize("line", WANTED)

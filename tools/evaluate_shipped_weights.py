@@ -3,7 +3,8 @@
 python tools/evaluate_shipped_weights.py       # a few minutes: five seeds each of three ways
 
 The shipped weights have never seen a cat or a dog. They are compared with the same network frozen at random weights,
-and with the same network trained from scratch on the same 40 pictures.
+and with the same network trained from scratch on the same 40 pictures. Each gets what it needs to be at its best: the
+features of random weights hardly vary and are standardised, and batch normalisation follows its few batches faster.
 """
 
 from helpers import runtime
@@ -13,6 +14,7 @@ if __name__ == "__main__":
 
 import keras
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
 from helpers import backbones, classifier, drawn_animals
 
@@ -35,31 +37,42 @@ def frozen(weights: str, seeds: range, test: tuple[np.ndarray, np.ndarray]) -> l
             return model.predict(X, batch_size=50, verbose=0).mean(axis=(1, 2))
 
         X, y = labelled(PER_CLASS, seed=1000 + seed)
+        X, X_test = pooled(X), pooled(test[0])
+        if weights == "random":
+            scale = StandardScaler().fit(X)
+            X, X_test = scale.transform(X), scale.transform(X_test)
         runtime.seed(seed)
         head = classifier.top(base.model.output_shape[-1])
         classifier.compile_sgd(head)
-        classifier.train(head, (pooled(X), y), epochs=60, seed=seed)
-        accuracies.append(head.evaluate(pooled(test[0]), test[1], verbose=0)[1])
+        classifier.train(head, (X, y), epochs=60, seed=seed, progress=False)
+        accuracies.append(head.evaluate(X_test, test[1], verbose=0)[1])
     return accuracies
 
 
-def from_scratch(seeds: range, test: tuple[np.ndarray, np.ndarray], epochs: int = 40) -> list[float]:
+def from_scratch(seeds: range, test: tuple[np.ndarray, np.ndarray], epochs: int = 60) -> list[float]:
     """Test accuracy, one a seed, of the same network trained as a whole from random weights."""
     accuracies = []
     for seed in seeds:
         base = backbones.inception_v3(SIZE, weights="random", cut="mixed2", seed=seed)
+        for layer in base.model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.9  # two steps an epoch are too few for Keras's 0.99
         model = classifier.attach(base.model, classifier.top(base.model.output_shape[-1]))
         model.compile(keras.optimizers.Adam(1e-3), "categorical_crossentropy", metrics=["accuracy"])
-        classifier.train(model, labelled(PER_CLASS, seed=1000 + seed), epochs=epochs, batch_size=20, seed=seed)
+        classifier.train(
+            model, labelled(PER_CLASS, seed=1000 + seed), epochs=epochs, batch_size=20, seed=seed, progress=False
+        )
         accuracies.append(model.evaluate(*test, batch_size=50, verbose=0)[1])
     return accuracies
 
 
 if __name__ == "__main__":
     test = labelled(N_TEST // 2, seed=1)
-    for name, accuracies in {
-        "frozen, shipped weights": frozen("shipped", range(5), test),
-        "frozen, random weights": frozen("random", range(5), test),
-        "from scratch": from_scratch(range(5), test),
-    }.items():
+    ways = {
+        "frozen, shipped weights": lambda seeds: frozen("shipped", seeds, test),
+        "frozen, random weights": lambda seeds: frozen("random", seeds, test),
+        "from scratch": lambda seeds: from_scratch(seeds, test),
+    }
+    for name, way in ways.items():
+        accuracies = way(range(5))
         print(f"{name:24} mean {np.mean(accuracies):.3f}, seeds {np.round(accuracies, 3)}", flush=True)

@@ -1,5 +1,6 @@
 """Seeds, quiet TensorFlow, the fast switch, where data lies, online or offline."""
 
+import logging
 import os
 import random
 import sys
@@ -29,6 +30,7 @@ def setup(seed_value: int = 0, tensorflow: bool = False) -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if tensorflow:
         with _silent_stderr():
             import keras  # noqa: F401
