@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tqdm.auto import tqdm
 
 from helpers import photos, runtime
 from helpers.backbones import Backbone
 
-_FORMAT = "bottleneck 1"  # part of every key: change it when the same pictures give other features
+_FORMAT = "bottleneck 2"  # part of every key: change it when the same pictures give other features
 _BLOCK = 256  # rows between two checkpoints
 
 
@@ -57,6 +59,7 @@ def features(
     augment: keras.Layer | None = None,
     views: int = 1,
     seed: int = 0,
+    precision: str = "float32",
     progress: bool = True,
 ) -> Features:
     """Run every picture of a folder through the base once, or read what an earlier call computed.
@@ -80,6 +83,8 @@ def features(
         Rows per picture: the picture itself and `views - 1` variants of it.
     seed : int
         Seed of the variants. Each depends on the seed, the picture's position and the view, and on no other picture.
+    precision : str
+        "float32" or "bfloat16"; see `forward`.
     progress : bool
         Show a progress bar.
 
@@ -101,7 +106,7 @@ def features(
     class_names, y = np.unique(table["label"], return_inverse=True)
     paths = [Path(folder) / file for file in table["file"]]
     vary = _Variants(augment, seed, _shape(base)) if augment else None
-    key = _key(base, table["file"], paths, vary, views)
+    key = _key(base, table["file"], paths, vary, views, precision)
     store = _Store((cache or runtime.build_dir() / "features") / key, len(paths) * views, base.model.output_shape[-1])
     with runtime.lock(store.folder):
         missing = store.missing()
@@ -109,12 +114,51 @@ def features(
             rows = np.concatenate([np.arange(block.start, block.stop) for block in missing])
             with tqdm(total=store.rows, unit="picture", desc="features", disable=not progress) as bar:
                 bar.update(store.rows - len(rows))
-                computed = _compute(base, _pictures(base, paths, rows, batch_size, vary), bar)
+                computed = _compute(base, _pictures(base, paths, rows, batch_size, vary), bar, precision)
                 for block in missing:
                     store.write(block, np.stack(list(islice(computed, len(block)))))
     if vary:
         vary.restore()
     return Features(store.read(), np.tile(y, views), table["file"].tolist() * views, class_names.tolist(), key)
+
+
+def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray], np.ndarray]:
+    """Compile the base with global average pooling for speed.
+
+    The weights become constants, so that TensorFlow can fold batch normalisation into the convolutions before it.
+
+    Parameters
+    ----------
+    base : Backbone
+        From `backbones`; later changes of its weights have no effect.
+    precision : str
+        "float32", or "bfloat16" for convolutions in half the bytes, where the processor has them: about twice as fast,
+        with features that differ by some percent.
+
+    Returns
+    -------
+    callable
+        Maps pictures (n, size, size, channels) in 0..255 to features, float32 (n, c).
+
+    Raises
+    ------
+    ValueError
+        If `precision` is neither of the two.
+    """
+    if precision not in ("float32", "bfloat16"):
+        raise ValueError(f"precision must be float32 or bfloat16, got {precision!r}.")
+    shape = (None, *_shape(base))
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+    def pooled(pictures):
+        return tf.reduce_mean(base.model(pictures, training=False), axis=(1, 2))
+
+    graph = convert_variables_to_constants_v2(pooled.get_concrete_function())
+    if precision == "bfloat16":
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+        graph(tf.zeros((1, *shape[1:])))  # the option is for all of TensorFlow, and counts when a graph first runs
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
+    return lambda pictures: graph(tf.cast(pictures, tf.float32))[0].numpy()
 
 
 class _Store:
@@ -196,9 +240,9 @@ def _shape(base):
     return (base.size, base.size, base.channels)
 
 
-def _key(base, files, paths, vary, views):
+def _key(base, files, paths, vary, views, precision):
     """Hash everything that decides what the features are."""
-    digest = hashlib.sha256(f"{_FORMAT} {base.fingerprint} {views}".encode())
+    digest = hashlib.sha256(f"{_FORMAT} {base.fingerprint} {views} {precision}".encode())
     with ThreadPoolExecutor() as pool:
         hashes = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest(), paths)
         for file, content in zip(files, hashes, strict=True):
@@ -225,14 +269,10 @@ def _pictures(base, paths, rows, batch_size, vary):
     return dataset.map(view).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def _compute(base, batches, bar):
+def _compute(base, batches, bar, precision):
     """Yield the features (c,) of one picture after the other."""
-
-    @tf.function(input_signature=[batches.element_spec])
-    def forward(pictures):
-        return tf.reduce_mean(base.model(pictures, training=False), axis=(1, 2))
-
+    run = forward(base, precision)
     for pictures in batches:
-        rows = forward(pictures).numpy()
+        rows = run(pictures)
         bar.update(len(rows))
         yield from rows

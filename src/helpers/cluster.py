@@ -12,8 +12,7 @@ import pyarrow.dataset as parquet
 import ray
 from tqdm.auto import tqdm
 
-from helpers import backbones, photos, runtime
-from helpers.bottleneck import Features
+from helpers import backbones, bottleneck, photos, runtime
 
 
 def connect(address: str | None = None, cores: int | None = None) -> float:
@@ -35,7 +34,8 @@ def connect(address: str | None = None, cores: int | None = None) -> float:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a warning about a future default
     own = {} if address else {"num_cpus": cores, "include_dashboard": False}
-    ray.init(address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True, **own)
+    with runtime.silent_stderr():
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True, **own)
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray.cluster_resources().get("CPU", 0)
@@ -51,7 +51,7 @@ def features(
     batch_size: int = 32,
     chunk: int = 10_000,
     progress: bool = True,
-) -> Features:
+) -> bottleneck.Features:
     """Run every picture of a folder through the base once, on all machines of the Ray cluster that is connected.
 
     Tasks read the files; actors, each with a copy of the base, decode them and run it. The work is cut into chunks.
@@ -114,7 +114,7 @@ def features(
     order = {file: i for i, file in enumerate(files)}
     X = X[[order[file] for file in table["file"]]]
     class_names, y = np.unique(table["label"], return_inverse=True)
-    return Features(X, y, table["file"].tolist(), class_names.tolist(), out.name)
+    return bottleneck.Features(X, y, table["file"].tolist(), class_names.tolist(), out.name)
 
 
 def _extract(base, folder, files, out, actors, cpus, batch_size):
@@ -152,10 +152,10 @@ class _Extractor:
         base = backbones.inception_v3(size, weights="random", cut=cut, channels=channels)
         with np.load(weights) as arrays:  # in the order in which they were saved
             base.model.set_weights([arrays[f"arr_{i}"] for i in range(len(arrays))])
-        self._forward = tf.function(lambda X: tf.reduce_mean(base.model(X, training=False), axis=(1, 2)))
+        self._forward = bottleneck.forward(base)
 
     def __call__(self, batch):
-        X = self._forward(batch["picture"].astype(np.float32)).numpy()
+        X = self._forward(batch["picture"])
         rows = pa.FixedSizeListArray.from_arrays(X.ravel(), X.shape[1])
         return pa.table({"file": batch["file"], "features": rows})
 

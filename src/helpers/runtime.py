@@ -32,7 +32,7 @@ def setup(seed_value: int = 0, tensorflow: bool = False) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if tensorflow:
-        with _silent_stderr():
+        with silent_stderr():
             import keras  # noqa: F401
     seed(seed_value)
 
@@ -112,6 +112,20 @@ def lock(path: Path) -> FileLock:
     return FileLock(path.with_name(path.name + ".lock"))
 
 
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Keep off the screen what C++ code writes while the block runs: TensorFlow's and Ray's start-up lines."""
+    # It writes to file descriptor 2 itself, so replacing sys.stderr is not enough.
+    saved = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
 def _from_environment(variable: str, default: str) -> Path:
     # Relative to the project and not to the working folder: a kernel runs in notebooks/, make in the project.
     return _ROOT / Path(os.environ.get(variable) or default).expanduser()
@@ -122,16 +136,3 @@ def _switch(variable: str) -> bool:
     if value not in ("", "0", "1"):
         raise ValueError(f"{variable} must be 0 or 1, got {value!r}. Set it to 1 to switch it on, or unset it.")
     return value == "1"
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    # TensorFlow's C++ code writes to file descriptor 2 itself, so replacing sys.stderr is not enough.
-    saved = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
