@@ -21,6 +21,7 @@ from helpers import photos, runtime
 from helpers.backbones import Backbone
 
 _FORMAT = "bottleneck 2"  # part of every key: change it when the same pictures give other features
+_BFLOAT16 = "auto_mixed_precision_onednn_bfloat16"
 _BLOCK = 256  # rows between two checkpoints
 
 
@@ -154,11 +155,16 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
         return tf.reduce_mean(base.model(pictures, training=False), axis=(1, 2))
 
     graph = convert_variables_to_constants_v2(pooled.get_concrete_function())
-    if precision == "bfloat16":
-        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
-        graph(tf.zeros((1, *shape[1:])))  # the option is for all of TensorFlow, and counts when a graph first runs
-        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
-    return lambda pictures: graph(tf.cast(pictures, tf.float32))[0].numpy()
+
+    def run(pictures):
+        # The option is one of all TensorFlow, and counts when a graph runs.
+        tf.config.optimizer.set_experimental_options({_BFLOAT16: precision == "bfloat16"})
+        try:
+            return graph(tf.cast(pictures, tf.float32))[0].numpy()
+        finally:
+            tf.config.optimizer.set_experimental_options({_BFLOAT16: False})
+
+    return run
 
 
 class _Store:

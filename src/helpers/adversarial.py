@@ -1,0 +1,230 @@
+"""Features that a domain classifier cannot tell apart: gradient reversal and DANN."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from helpers.divergence import check_domains
+
+
+@keras.saving.register_keras_serializable(package="helpers")
+class GradientReversal(keras.layers.Layer):
+    """Pass values on as they are, and gradients back multiplied by -strength (eq. 16 and 17 of [1]_).
+
+    Parameters
+    ----------
+    strength : float
+        The paper's lambda, 0 or more; `strength.assign(...)` changes it during training.
+    **kwargs
+        Keyword arguments of every Keras layer, such as `name`.
+
+    References
+    ----------
+    .. [1] Y. Ganin and others. "Domain-adversarial training of neural networks". JMLR 17, 2016.
+    """
+
+    def __init__(self, strength: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.strength = self.add_weight(
+            shape=(), initializer=keras.initializers.Constant(strength), trainable=False, name="strength"
+        )
+
+    def call(self, x):
+        """Return `x`, a tensor of any shape."""
+        # The stopped term has no gradient; together the values are x.
+        return ops.stop_gradient((1 + self.strength) * x) - self.strength * x
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape
+
+    def get_config(self):
+        """Return the arguments that make the same layer again."""
+        return super().get_config() | {"strength": float(self.strength)}
+
+
+def schedule(progress: float, gamma: float = 10.0) -> float:
+    """Give lambda for the share of the training that is done: 2 / (1 + exp(-gamma p)) - 1, section 5.2.2 of the paper.
+
+    Parameters
+    ----------
+    progress : float
+        p, 0 to 1.
+    gamma : float
+        How soon it rises from 0 towards 1.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
+    return 2 / (1 + np.exp(-gamma * progress)) - 1
+
+
+@dataclass(eq=False)
+class DANN:
+    """Domain-adversarial network for rows of features (Algorithm 1 of [1]_, with mini-batches and Adam).
+
+    Features G_f are one hidden layer; on it stand the label classifier G_y and, behind a gradient reversal, the domain
+    classifier G_d. One step descends on G_y and G_d; the reversal makes G_f climb on the loss of G_d.
+
+    Parameters
+    ----------
+    hidden : int
+        Number of features.
+    strength : float
+        Largest lambda. With 0 the features do not see the domain classifier: that is the source-only network.
+    gamma : float or None
+        Of `schedule`; None keeps lambda at `strength` from the first step on.
+    epochs : int
+        Passes over the larger domain.
+    batch_size : int
+        Examples a step, half of each domain.
+    learning_rate : float
+        Of Adam.
+    seed : int
+        Seed of the initial weights and of the batches.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_classes,)
+        The labels.
+    network_ : keras.Model
+        Maps rows to class probabilities (n, n_classes) and to the probability of the target domain (n, 1).
+    history_ : dict of str to list of float
+        Per epoch: "label_loss" (on the source), "domain_accuracy" (of G_d on both domains), "strength" (lambda).
+
+    References
+    ----------
+    .. [1] Y. Ganin and others. "Domain-adversarial training of neural networks". JMLR 17, 2016.
+    """
+
+    hidden: int = 100
+    strength: float = 1.0
+    gamma: float | None = 10.0
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+    def fit(self, X_source, y_source, X_target, y_target=None):
+        """Train on a labelled source and an unlabelled target.
+
+        Parameters
+        ----------
+        X_source, X_target : array-like or sparse matrix, shapes (n_source, n_features) and (n_target, n_features)
+            Rows of both domains.
+        y_source : array-like, shape (n_source,)
+            Labels of the source.
+        y_target : None
+            Not used; it is here so that all methods are called alike.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the samples do not fit together, or a parameter is out of its range.
+        """
+        X_source, X_target = check_domains(X_source, X_target, accept_sparse="csr")
+        self.classes_, y = np.unique(y_source, return_inverse=True)
+        if len(y) != X_source.shape[0]:
+            raise ValueError(f"y_source must have {X_source.shape[0]} labels, one per row of X_source; got {len(y)}.")
+        if self.strength < 0 or self.epochs < 1 or self.batch_size < 2:
+            raise ValueError(
+                "strength must be 0 or more, epochs at least 1, batch_size at least 2; "
+                f"got {self.strength}, {self.epochs}, {self.batch_size}."
+            )
+        keras.utils.set_random_seed(self.seed)
+        self._build(X_source.shape[1], len(self.classes_))
+        step, rng = self._step(), np.random.default_rng(self.seed)
+        half = self.batch_size // 2
+        steps = -(-max(X_source.shape[0], X_target.shape[0]) // half)
+        self.history_ = {"label_loss": [], "domain_accuracy": [], "strength": []}
+        for epoch in range(self.epochs):
+            results = []
+            orders = [_order(rng, X.shape[0], steps * half) for X in (X_source, X_target)]
+            for i in range(steps):
+                if self.gamma is not None:
+                    progress = (epoch + i / steps) / self.epochs
+                    self.reversal_.strength.assign(self.strength * schedule(progress, self.gamma))
+                source, target = (order[i * half : (i + 1) * half] for order in orders)
+                results.append(step(_rows(X_source, source), tf.constant(y[source]), _rows(X_target, target)))
+            label_loss, domain_accuracy = np.mean(results, axis=0)
+            for name, value in zip(self.history_, (label_loss, domain_accuracy, self.reversal_.strength), strict=True):
+                self.history_[name].append(float(value))
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """Predict the labels of `X`, shape (n, n_features), of either domain."""
+        return self.classes_[self._outputs(X)[0].argmax(axis=1)]
+
+    def score(self, X, y) -> float:
+        """Give the accuracy, 0 to 1, on `X` with labels `y`."""
+        return float(np.mean(self.predict(X) == np.asarray(y)))
+
+    def transform(self, X) -> np.ndarray:
+        """Give the features G_f of `X`, float32 (n, hidden)."""
+        return self._outputs(X)[2]
+
+    def domain_probability(self, X) -> np.ndarray:
+        """Give the probability, 0 to 1, that the domain classifier gives the target, shape (n,)."""
+        return self._outputs(X)[1][:, 0]
+
+    def _build(self, n_features, n_classes):
+        dense = keras.layers.Dense
+        x = keras.Input((n_features,))
+        features = dense(self.hidden, activation="relu", name="features")(x)
+        label = dense(n_classes, activation="softmax", name="label")(features)
+        self.reversal_ = GradientReversal(self.strength)
+        domain = dense(self.hidden, activation="relu", name="domain_hidden")(self.reversal_(features))
+        domain = dense(1, activation="sigmoid", name="domain")(domain)
+        self.network_ = keras.Model(x, [label, domain], name="dann")
+        self._everything = keras.Model(x, [label, domain, features])
+
+    def _step(self):
+        """Compile one step of training; it returns the label loss and the accuracy of the domain classifier."""
+        network, optimizer = self.network_, keras.optimizers.Adam(self.learning_rate)
+        optimizer.build(network.trainable_variables)
+
+        @tf.function(reduce_retracing=True)
+        def step(X_source, y_source, X_target):
+            is_target = tf.concat([tf.zeros(len(X_source)), tf.ones(len(X_target))], axis=0)
+            with tf.GradientTape() as tape:
+                label, domain = network(tf.concat([X_source, X_target], axis=0), training=True)
+                label_loss = tf.reduce_mean(
+                    keras.losses.sparse_categorical_crossentropy(y_source, label[: len(X_source)])
+                )
+                domain_loss = tf.reduce_mean(keras.losses.binary_crossentropy(is_target[:, None], domain))
+                loss = label_loss + domain_loss
+            gradients = tape.gradient(loss, network.trainable_variables)
+            optimizer.apply(gradients, network.trainable_variables)
+            right = (domain[:, 0] > 0.5) == (is_target > 0.5)
+            return label_loss, tf.reduce_mean(tf.cast(right, tf.float32))
+
+        return step
+
+    def _outputs(self, X):
+        if not hasattr(self, "network_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError(f"{self!r} is not fitted: call fit(X_source, y_source, X_target) first.")
+        blocks = np.array_split(np.arange(X.shape[0]), max(1, X.shape[0] // 1000))
+        outputs = [self._everything.predict_on_batch(_rows(X, rows)) for rows in blocks]
+        return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+
+
+def _order(rng, n, length):
+    """Shuffle n rows, as often as `length` needs."""
+    return np.concatenate([rng.permutation(n) for _ in range(-(-length // n))])[:length]
+
+
+def _rows(X, rows):
+    """Take rows of a dense or sparse matrix as a dense float32 tensor."""
+    block = X[rows]
+    return tf.constant(block.toarray() if hasattr(block, "toarray") else block, tf.float32)
