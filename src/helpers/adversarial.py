@@ -162,7 +162,8 @@ class DANN:
 
     def predict(self, X) -> np.ndarray:
         """Predict the labels of `X`, shape (n, n_features), of either domain."""
-        return self.classes_[self._outputs(X)[0].argmax(axis=1)]
+        label = self._outputs(X)[0]
+        return self.classes_[label.argmax(axis=1)]
 
     def score(self, X, y) -> float:
         """Give the accuracy, 0 to 1, on `X` with labels `y`."""
@@ -215,7 +216,8 @@ class DANN:
 
             raise NotFittedError(f"{self!r} is not fitted: call fit(X_source, y_source, X_target) first.")
         blocks = np.array_split(np.arange(X.shape[0]), max(1, X.shape[0] // 1000))
-        outputs = [self._everything.predict_on_batch(_rows(X, rows)) for rows in blocks]
+        # Called as a function: `predict` would compile a graph for every length of a block.
+        outputs = [self._everything(_rows(X, rows), training=False) for rows in blocks]
         return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
 
 

@@ -30,10 +30,11 @@ def setup(seed_value: int = 0, tensorflow: bool = False) -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if tensorflow:
         with silent_stderr():
             import keras  # noqa: F401
+    # Afterwards: TensorFlow sets the level of its own logger while it is imported.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     seed(seed_value)
 
 
