@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from helpers import bottleneck, photos
+from helpers import backbones, bottleneck, photos
 
 SIZE, N = 12, 20
 
@@ -237,6 +237,27 @@ def test_features_wait_for_another_process_that_is_at_work_on_them(folder):
         other.stdin.close()
         thread.join(timeout=30)
     np.testing.assert_allclose(found[0], direct(base, folder), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return backbones.inception_v3(75, "shipped", cut="mixed0")
+
+
+def test_constants_folded_into_the_graph_change_nothing(shipped):
+    X = np.random.default_rng(0).integers(0, 256, (4, 75, 75, 3)).astype("float32")
+    wanted = shipped.model.predict(X, verbose=0).mean(axis=(1, 2))
+    np.testing.assert_allclose(bottleneck.forward(shipped)(X), wanted, rtol=1e-3, atol=1e-4 * wanted.max())
+
+
+def test_bfloat16_stays_close_and_does_not_leak_into_later_calls(shipped):
+    X = np.random.default_rng(0).integers(0, 256, (4, 75, 75, 3)).astype("float32")
+    exact = bottleneck.forward(shipped)
+    before, half = exact(X), bottleneck.forward(shipped, "bfloat16")(X)
+    np.testing.assert_allclose(half, before, atol=0.05 * before.max())
+    np.testing.assert_array_equal(exact(X), before)
+    with pytest.raises(ValueError, match="float32 or bfloat16, got 'float16'"):
+        bottleneck.forward(shipped, "float16")
 
 
 @pytest.mark.real
