@@ -71,7 +71,7 @@ def test_it_has_the_form_of_the_series(path):
 
 @each
 def test_it_says_which_weights_and_pictures_it_used(path):
-    printed = "".join(text_of(output) for cell in code_cells(path) for output in cell.outputs)
+    printed = "\n".join(text_of(output) for cell in code_cells(path) for output in cell.outputs)
     assert re.search(r"^(Pictures|Reviews|Facts): ", printed, re.MULTILINE)
     if any("inception_v3(" in cell.source for cell in code_cells(path)):
         assert "Weights: InceptionV3" in printed
