@@ -77,6 +77,14 @@ def test_it_says_which_weights_and_pictures_it_used(path):
         assert "Weights: InceptionV3" in printed
 
 
+# Whether a bar or a widget leaves an output depends on how long the work takes.
+@each
+def test_checked_cells_show_no_progress_bar_and_no_widget(path):
+    for cell in code_cells(path):
+        if "nbval-check-output" in cell.metadata.get("tags", []):
+            assert not re.search(r"(bottleneck\.features|classifier\.(train|predict)|cluster\.features|interactive)\(", cell.source)
+
+
 @each
 def test_the_readme_lists_it(path):
     question = re.search(r"\*\*(.+?\?)\*\*", nbformat.read(path, 4).cells[0].source, re.DOTALL).group(1)
