@@ -9,8 +9,8 @@ import helpers
 
 FOLDER = Path(helpers.__file__).parent
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
-METHODS = {"instance", "alignment", "adversarial", "pretraining", "relational", "classifier"}
-BLOCKS = {"backbones", "bottleneck", "augmentation", "photos", "divergence"}
+METHODS = {"instance", "alignment", "adversarial", "joint", "pretraining", "relational", "classifier"}
+BLOCKS = {"backbones", "bottleneck", "augmentation", "near_duplicates", "photos", "divergence"}
 ALLOWED = {name: BLOCKS | {"runtime"} for name in METHODS | BLOCKS} | {
     "datasets": {"photos", "drawn_animals", "runtime"},
     "drawn_animals": {"photos", "runtime"},
@@ -20,7 +20,7 @@ ALLOWED = {name: BLOCKS | {"runtime"} for name in METHODS | BLOCKS} | {
     "plots": set(),
     "runtime": set(),
 }
-NO_TENSORFLOW = {"plots", "scoreboard", "divergence", "instance", "alignment", "relational"}
+NO_TENSORFLOW = {"plots", "scoreboard", "divergence", "near_duplicates", "instance", "alignment", "relational"}
 
 
 def imports(module):

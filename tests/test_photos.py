@@ -133,11 +133,19 @@ def test_inspect_finds_every_broken_picture_and_no_other(hostile):
     assert table["width"].filter(like="truncated").item() == 64
 
 
-@pytest.mark.parametrize("times", [1.5, 3], ids=["Pillow warns", "Pillow refuses"])
-def test_inspect_finds_decompression_bombs(hostile, monkeypatch, times):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(90 * 90 / times))
+def test_inspect_finds_decompression_bombs_and_lets_large_pictures_be(hostile, monkeypatch, recwarn):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(90 * 90 / 1.5))  # Pillow warns: as large as cameras make them
+    assert photos.inspect(hostile).set_index("file")["problem"]["cats/large.png"] == ""
+    assert photos.load_many([hostile / "cats" / "large.png"], 8).shape == (1, 8, 8, 3)
+    assert not recwarn.list
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(90 * 90 / 3))  # Pillow refuses
+    assert "Decompression" in photos.inspect(hostile).set_index("file")["problem"]["cats/large.png"]
+
+
+def test_problems_do_not_repeat_the_folder(hostile):
     problems = photos.inspect(hostile).set_index("file")["problem"]
-    assert "Decompression" in problems["cats/large.png"]
+    assert "text.jpg" in problems["cats/text.jpg"]
+    assert not problems.str.contains(str(hostile), regex=False).any()
 
 
 def test_set_aside_loses_nothing(hostile, tmp_path):

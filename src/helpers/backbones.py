@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -147,16 +148,40 @@ def unfreeze_from(model: keras.Model, block: str) -> list[str]:
     ValueError
         If `model` has no such block.
     """
-    names = [layer.name for layer in model.layers]
-    if block not in names:
-        blocks = [name for name in names if name in BLOCKS]
-        raise ValueError(f"block must be one of {blocks}, got {block!r}")
-    # Each block ends in one layer through which everything passes, so what comes after it in the list is its successor.
-    before = names.index(BLOCKS[BLOCKS.index(block) - 1]) if block != "mixed0" else _end_of_stem(model)
+    before = _before(model, block)
     model.trainable = True
     for i, layer in enumerate(model.layers):
         layer.trainable = i > before and not isinstance(layer, keras.layers.BatchNormalization)
     return [layer.name for layer in model.layers if layer.trainable_weights]
+
+
+def split(model: keras.Model, *blocks: str) -> list[keras.Model]:
+    """Cut a model into parts, one cut before each block; run one after the other they are the model.
+
+    While a part is frozen its output never changes: it can be computed once, and only what follows is trained.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Model of a `Backbone`.
+    *blocks : str
+        Blocks before which to cut, "mixed0" to "mixed10", in their order.
+
+    Returns
+    -------
+    list of keras.Model
+        One part more than blocks. They share their layers with `model`: what trains a part trains the model.
+
+    Raises
+    ------
+    ValueError
+        If `model` has no such block, or the blocks are not in their order.
+    """
+    cuts = [_before(model, block) for block in blocks]
+    if any(a >= b for a, b in pairwise(cuts)):
+        raise ValueError(f"blocks must come in the order of the network, each once, got {blocks}")
+    tensors = [model.inputs[0], *(model.layers[cut].output for cut in cuts), model.outputs[0]]
+    return [keras.Model(start, end) for start, end in pairwise(tensors)]
 
 
 def parameter_counts(model: keras.Model) -> dict[str, int]:
@@ -281,6 +306,16 @@ def _with_shipped(whole: keras.Model, cut: str | None) -> keras.Model:
             )
         _cut(whole, reach).set_weights([arrays[name].astype(np.float32) for name in sorted(arrays) if name != "cut"])
     return _cut(whole, cut)
+
+
+def _before(model: keras.Model, block: str) -> int:
+    """Index of the layer that ends the block before `block`."""
+    names = [layer.name for layer in model.layers]
+    if block not in names:
+        blocks = [name for name in names if name in BLOCKS]
+        raise ValueError(f"block must be one of {blocks}, got {block!r}")
+    # Each block ends in one layer through which everything passes, so what comes after it in the list is its successor.
+    return names.index(BLOCKS[BLOCKS.index(block) - 1]) if block != "mixed0" else _end_of_stem(model)
 
 
 def _end_of_stem(model: keras.Model) -> int:

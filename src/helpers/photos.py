@@ -1,14 +1,17 @@
 """Folders of pictures, one sub-folder per class: list, inspect, set aside what is broken, split, load, batch."""
 
+import hashlib
 import os
 import re
 import shutil
+import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -20,11 +23,18 @@ if TYPE_CHECKING:  # both take longer to import than the rest of the module toge
     import tensorflow as tf
 
 SPLITS = ("train_set", "validation_set", "test_set")
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_WANTED = ", ".join(sorted(SUFFIXES))
+# Pillow only recognises these (a .h5 file of weights is no picture); for EPS it would run another program.
+_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+SUFFIXES = frozenset(
+    suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN and form not in _NOT_DECODED
+)
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini"}  # Windows leaves them behind, hidden by an attribute and not by a dot
 _SMALLEST_SIDE = 8  # pixels; below that there is nothing to recognise
+_LARGE = 2**25  # pixels; decoding a picture larger than that takes more than 100 MB
+_ONE_LARGE = threading.Lock()
 _CACHE_BYTES = 6 * 2**30  # keeps the article's 20,000 pictures at 299 x 299 in memory (5.4 GB)
 _CONVERT = {1: "L", 3: "RGB"}
+_FACTS = ["width", "height", "format", "mode", "problem"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ def list_pictures(folder: Path) -> "pd.DataFrame":
         files = _picture_files(folder / label)
         if not files:
             raise FileNotFoundError(
-                f"class {label!r} in {folder} has no picture ({_WANTED}). Fill or remove the folder."
+                f"class {label!r} in {folder} has no picture that Pillow reads. Fill or remove the folder."
             )
         rows += [(f"{label}/{file}", label) for file in files]
     return pd.DataFrame(rows, columns=["file", "label"])
@@ -125,7 +135,7 @@ def list_files(folder: Path) -> list[str]:
     """
     files = _picture_files(Path(folder))
     if not files:
-        raise FileNotFoundError(f"no picture ({_WANTED}) in {folder}. Name a folder of pictures.")
+        raise FileNotFoundError(f"no picture that Pillow reads in {folder}. Name a folder of pictures.")
     return files
 
 
@@ -144,14 +154,49 @@ def inspect(folder: Path) -> "pd.DataFrame":
         `format`, `mode` (Pillow's names) and `problem` ("" where there is none).
     """
     import pandas as pd
-    from tqdm.auto import tqdm
 
     table = list_pictures(folder)
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)  # a problem to report, and not a line on stderr
-        found = pool.map(_examine, (Path(folder) / file for file in table["file"]))
-        found = list(tqdm(found, total=len(table), unit="picture", desc="inspect"))
-    return table.join(pd.DataFrame(found, columns=["width", "height", "format", "mode", "problem"]))
+    found = _examine_all([Path(folder) / file for file in table["file"]], _examine)
+    return table.join(pd.DataFrame(found, columns=_FACTS))
+
+
+def survey(folder: Path) -> "pd.DataFrame":
+    """Account for everything in a folder of classes: which files are pictures to use, and what is wrong with the rest.
+
+    Where `list_pictures` raises an error or passes over a file in silence, this gives a row with the reason. Files are
+    only read, never moved or changed.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with one sub-folder per class. Pictures deeper down belong to the class that they are in.
+
+    Returns
+    -------
+    DataFrame
+        One row for each file, and for each folder that is empty, hidden, a link or unreadable (its name ends in "/").
+        Columns: `file` (path relative to `folder`), `label` (name of the class; "" outside of any), `width`, `height`,
+        `format`, `mode` and `problem` as in `inspect`, `digest` (SHA-256 of the contents; "" where it was not read) and
+        `status`: "usable", "broken" (has the name of a picture, but is not a whole one) or "skipped" (no picture).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or it has no sub-folder.
+    """
+    import pandas as pd
+
+    folder = Path(folder)
+    table = pd.DataFrame(_everything(folder), columns=["file", "label", "skipped"])
+    wanted = table["skipped"] == ""
+    paths = [folder / file for file in table.loc[wanted, "file"]]
+    found = _examine_all(paths, lambda path: (*_examine(path), _digest(path)))
+    table = table.join(pd.DataFrame(found, columns=[*_FACTS, "digest"], index=table.index[wanted]))
+    numbers = ["width", "height"]
+    table[numbers] = table[numbers].fillna(0).astype(int)
+    table = table.fillna("")
+    status = (table["problem"] == "").map({True: "usable", False: "broken"}).where(wanted, "skipped")
+    return table.assign(problem=table["problem"].where(wanted, table["skipped"]), status=status).drop(columns="skipped")
 
 
 def set_aside(folder: Path, table: "pd.DataFrame", aside: Path) -> int:
@@ -237,7 +282,7 @@ def split(table: "pd.DataFrame", sizes: Mapping[str, int | float], seed: int) ->
     return table.assign(split=type(labels)(names, index=order))
 
 
-def load(path: Path, size: int, channels: int = 3) -> np.ndarray:
+def load(path: Path | BinaryIO, size: int, channels: int = 3) -> np.ndarray:
     """Read one picture as a square.
 
     The whole picture is squeezed into the square, bilinear with antialiasing. It stands upright as its EXIF entry says;
@@ -245,7 +290,7 @@ def load(path: Path, size: int, channels: int = 3) -> np.ndarray:
 
     Parameters
     ----------
-    path : Path
+    path : Path or binary file
         The picture, in any format and mode that Pillow reads.
     size : int
         Side of the square in pixels.
@@ -270,22 +315,23 @@ def load(path: Path, size: int, channels: int = 3) -> np.ndarray:
         with Image.open(path) as image:
             # A JPEG decoder can halve the size at no cost. Down to twice the square, the resize below hides it.
             image.draft(None, (2 * size, 2 * size))
-            square = _plain(image, channels).resize((size, size), Image.Resampling.BILINEAR)
+            with _turn(image):
+                square = _plain(image, channels).resize((size, size), Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise
     except Exception as error:  # Pillow's decoders raise all kinds: OSError, SyntaxError, struct.error, ...
-        raise ValueError(
-            f"{path} is not a whole picture: {error}. Find such files with inspect, then set_aside."
-        ) from error
+        name = str(path) if isinstance(path, (str, Path)) else getattr(path, "name", "the file")
+        reason = str(error).replace(repr(path), name)
+        raise ValueError(f"{name} is not a whole picture: {reason}. Find such files with inspect or survey.") from error
     return np.asarray(square).reshape(size, size, channels)
 
 
-def load_many(paths: Iterable[Path], size: int, channels: int = 3) -> np.ndarray:
+def load_many(paths: Iterable[Path | BinaryIO], size: int, channels: int = 3) -> np.ndarray:
     """Read pictures on all cores; see `load`.
 
     Parameters
     ----------
-    paths : iterable of Path
+    paths : iterable of Path or binary file
         The pictures.
     size : int
         Side of the square in pixels.
@@ -303,7 +349,7 @@ def load_many(paths: Iterable[Path], size: int, channels: int = 3) -> np.ndarray
     def read(i):
         pictures[i] = load(paths[i], size, channels)
 
-    with ThreadPoolExecutor() as pool:
+    with _quiet(), ThreadPoolExecutor() as pool:
         list(pool.map(read, range(len(paths))))  # list: raises what a thread raised
     return pictures
 
@@ -400,18 +446,107 @@ def _natural(name: str) -> tuple:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 
 
+def _everything(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Relative path, class, and reason to skip it ("" for what may be a picture), for everything in the folder."""
+    classes = set(_class_names(folder))
+    for path in sorted(folder.iterdir()):
+        if path.name not in classes:
+            outside = "link to this folder or above" if path.is_dir() else "not in the folder of a class"
+            slash = "/" if path.is_dir() else ""
+            yield path.name + slash, "", "hidden" if path.name.startswith(".") else outside
+    for label in sorted(classes):
+        rows = sorted(_inside(folder, label), key=lambda row: _natural(row[0]))
+        yield from ((file, label, reason) for file, reason in rows or [(f"{label}/", "empty folder")])
+
+
+def _inside(folder: Path, label: str) -> Iterator[tuple[str, str]]:
+    """Relative path and reason to skip it, for everything in the folder of one class."""
+    unreadable = []
+    for parent, folders, files in os.walk(folder / label, onerror=unreadable.append):
+        within = Path(parent).relative_to(folder)
+        for name in folders:
+            if name.startswith("."):
+                yield f"{(within / name).as_posix()}/", "hidden"
+            elif (Path(parent) / name).is_symlink():
+                yield f"{(within / name).as_posix()}/", "link to a folder, not followed"
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            yield (within / name).as_posix(), _no_picture(name)
+    for error in unreadable:
+        yield f"{Path(error.filename).relative_to(folder).as_posix()}/", f"folder cannot be opened: {error.strerror}"
+
+
+def _no_picture(name: str) -> str:
+    """Why a file with this name is no picture, "" where it may be one."""
+    if name.startswith(".") or name.lower() in _SYSTEM_FILES:
+        return "hidden"
+    suffix = Path(name).suffix.lower()
+    if suffix in SUFFIXES:
+        return ""
+    return f"Pillow reads no {suffix} files; save pictures as JPEG or PNG" if suffix else "name without a suffix"
+
+
+def _examine_all(paths: list[Path], examine: Callable[[Path], tuple]) -> list[tuple]:
+    """Call `examine` for each path, in several threads and with a progress bar."""
+    from tqdm.auto import tqdm
+
+    with _quiet(), ThreadPoolExecutor() as pool:
+        return list(tqdm(pool.map(examine, paths), total=len(paths), unit="picture", desc="inspect"))
+
+
 def _examine(path: Path) -> tuple[int, int, str, str, str]:
     """Width, height, format, mode and problem of one picture."""
     facts = (0, 0, "", "")
+    if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+        return (*facts, "not a file")
     try:
         with Image.open(path) as image:
             facts = (*image.size, image.format, image.mode)
-            _plain(image, 3)
+            with _turn(image):
+                _plain(image, 3)
     except Exception as error:  # Pillow's decoders raise all kinds; whatever it was is the problem to report
-        empty = path.exists() and path.stat().st_size == 0
-        return (*facts, "empty file" if empty else f"{type(error).__name__}: {error}")
+        return (*facts, _described(error, path))
     width, height = facts[:2]
     return (*facts, f"only {width} x {height} pixels" if min(width, height) < _SMALLEST_SIDE else "")
+
+
+def _described(error: Exception, path: Path) -> str:
+    """One line on what is wrong with a file, without the folder that it is in."""
+    if path.exists() and path.stat().st_size == 0:
+        return "empty file"
+    text = f"{type(error).__name__}: {error}"
+    for long in (repr(str(path))[1:-1], str(path)):  # on Windows the first has each backslash twice
+        text = text.replace(long, path.name)
+    return text
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, "" where it cannot be read."""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings off the screen while threads decode; only for the thread that starts them.
+
+    It warns of odd metadata, which do no harm, and from 89 million pixels, which cameras have by now. What has more
+    than twice as many it refuses, for a few bytes can hold gigabytes of one colour (a decompression bomb); that stays.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _turn(image: Image.Image):
+    """Let one thread at a time decode a large picture: several of them would not fit into memory."""
+    return _ONE_LARGE if image.width * image.height > _LARGE else nullcontext()
 
 
 def _plain(image: Image.Image, channels: int) -> Image.Image:
