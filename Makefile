@@ -6,7 +6,7 @@ REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
 EMBEDDED := env -u INCEPTION_V3_WEIGHTS TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME=build/test/keras
 
-.PHONY: help lab cluster run refresh test test-real assignments bench lock clean
+.PHONY: help lab cluster run refresh test test-real release assignments bench lock clean
 .NOTPARALLEL:
 
 help:
@@ -15,7 +15,8 @@ help:
 	@echo "make run        execute the whole series, write build/executed and build/results.json"
 	@echo "make test       linter, unit tests, every notebook as a regression check; offline"
 	@echo "make test-real  the image notebooks and the real-data tests on TRANSFER_DATA"
-	@echo "make assignments student release of the assignments, graded trials of each"
+	@echo "make release    student versions of the assignments, in build/release"
+	@echo "make assignments  the same, and graded trials of each"
 	@echo "make bench      speed and scale, side by side with what a reader would use instead"
 	@echo "make refresh    execute the notebooks in place, as they are committed"
 	@echo "make lock       compile requirements.txt anew"
@@ -57,16 +58,20 @@ test: $(READY)
 test-real: $(READY)
 	@test -n "$(REAL)" || { echo "No real data: set TRANSFER_DATA to a folder laid out as data/README.md says"; exit 1; }
 	TRANSFER_DATA=$(REAL) $(BIN)/python -m pytest tests -m real
-	TRANSFER_FAST=1 TRANSFER_DATA=$(REAL) TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 08 09 10
+	TRANSFER_FAST=1 TRANSFER_DATA=$(REAL) TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 06 08 09 10 11 12
+
+release: $(READY)
+	$(EMBEDDED) $(BIN)/python tools/assignments.py --release
 
 assignments: $(READY)
 	$(EMBEDDED) $(BIN)/python tools/assignments.py
 
-LOCK := uv pip compile --universal --python-version 3.11 pyproject.toml --no-emit-index-url --no-annotate --no-header --quiet
 bench: $(READY)
 	TRANSFER_OFFLINE=1 $(if $(REAL),TRANSFER_DATA=$(REAL)) $(BIN)/python benchmarks/bench.py
 
-lock:
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml --no-emit-index-url --no-annotate --no-header --quiet
+lock: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK) --extra test --extra assignments --output-file requirements.txt
 	$(LOCK) --extra cluster --constraint requirements.txt --output-file requirements-cluster.txt
 

@@ -12,9 +12,12 @@ import time
 from pathlib import Path
 
 import nbformat
+from jinja2 import DictLoader, pass_context
+from latex2mathml.converter import convert
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from helpers import runtime, scoreboard
 
@@ -61,6 +64,32 @@ def is_progress_bar(output: nbformat.NotebookNode) -> bool:
     )
 
 
+class MathRenderer(IPythonRenderer):
+    """Write formulas as MathML, which browsers show by themselves: MathJax would be fetched from the network."""
+
+    def inline_math(self, body: str) -> str:
+        """Write a formula within a line."""
+        return convert(body)
+
+    def block_math(self, body: str) -> str:
+        """Write a formula on a line of its own."""
+        return convert(body, display="block")
+
+
+class OfflineHTMLExporter(HTMLExporter):
+    """Write pages that fetch no script from the network: it would keep a reader behind a firewall waiting."""
+
+    def __init__(self):
+        blocks = ("html_head_js", "html_head_js_mathjax", "html_head_js_mermaidjs")
+        page = "{% extends 'lab/index.html.j2' %}" + "".join(f"{{% block {b} %}}{{% endblock %}}" for b in blocks)
+        super().__init__(extra_loaders=[DictLoader({"page.html.j2": page})], template_file="page.html.j2")
+
+    @pass_context
+    def markdown2html(self, context: object, source: str) -> str:
+        """Turn a Markdown cell into HTML."""
+        return MarkdownWithMath(renderer=MathRenderer(escape=False)).render(source)
+
+
 def main() -> int:
     """Run what the command line asks for; return 1 if a notebook stopped with an error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -90,7 +119,7 @@ def main() -> int:
         elif arguments.inplace:
             nbformat.write(notebook, path)
         nbformat.write(notebook, executed / path.name)
-        html, _ = HTMLExporter().from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
+        html, _ = OfflineHTMLExporter().from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
         (executed / f"{path.stem}.html").write_text(html, encoding="utf-8")
 
     print(
