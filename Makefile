@@ -4,7 +4,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
-EMBEDDED := env -u INCEPTION_V3_WEIGHTS TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME=build/test/keras
+EMBEDDED := env -u INCEPTION_V3_WEIGHTS -u TRANSFER_FAST TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME="$(CURDIR)/build/test/keras"
+ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
 .PHONY: help lab cluster run refresh test test-real release assignments bench lock clean
 .NOTPARALLEL:
@@ -56,9 +57,9 @@ test: $(READY)
 	TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest notebooks @tests/nbval.args --durations 10 -p no:cacheprovider
 
 test-real: $(READY)
-	@test -n "$(REAL)" || { echo "No real data: set TRANSFER_DATA to a folder laid out as data/README.md says"; exit 1; }
-	TRANSFER_DATA=$(REAL) $(BIN)/python -m pytest tests -m real
-	TRANSFER_FAST=1 TRANSFER_DATA=$(REAL) TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 06 08 09 10 11 12
+	@test -d "$(REAL)" || { echo "No real data: TRANSFER_DATA must name a folder laid out as data/README.md says, got '$(REAL)'"; exit 1; }
+	$(ON_REAL) $(BIN)/python -m pytest tests -m real
+	$(ON_REAL) TRANSFER_FAST=1 TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 06 08 09 10 11 12
 
 release: $(READY)
 	$(EMBEDDED) $(BIN)/python tools/assignments.py --release

@@ -1,13 +1,17 @@
-"""Pre-train InceptionV3 up to `mixed2` on drawn animals, cats and dogs left out, and write the shipped weights.
+"""Pre-train InceptionV3 up to `mixed2` on drawn animals, cats and dogs left out: the shipped weights.
 
-python tools/pretrain_drawn_animals.py                  # about half an hour on two cores
-python tools/pretrain_drawn_animals.py --epochs 1 --pictures 320 --out /some/where.npz     # a trial
+python tools/pretrain_drawn_animals.py                              # about half an hour on two cores
+python tools/pretrain_drawn_animals.py --epochs 1 --pictures 320    # a trial
+
+The weights are written to build/; copy them to src/helpers/weights to ship them, once
+tools/evaluate_shipped_weights.py has shown what they are worth.
 
 The network learns two tasks at once from the same features: which of the other species it is, and which way the head
 is turned. Every epoch has new drawings, so nothing can be learned by heart.
 """
 
 import argparse
+import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -84,7 +88,8 @@ def pretrain(epochs: int, stop: int, pictures: int, out: Path) -> None:
         metrics={name: "accuracy" for name in model.output_names},
     )
     validation = drawings(400, seed=10**6)
-    with ProcessPoolExecutor(1) as pool:  # draws the next epoch's pictures while this one is trained on
+    # Draws the next epoch's pictures while this one is trained on; forked, it would inherit TensorFlow's locks.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         upcoming = pool.submit(drawings, pictures, 0)
         for epoch in range(min(stop, epochs)):
             X, y = upcoming.result()
@@ -103,6 +108,6 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=15, help="of the schedule of the learning rate")
     parser.add_argument("--stop", type=int, default=10, help="epochs to train; the rest of the schedule adds nothing")
     parser.add_argument("--pictures", type=int, default=8000, help="new drawings in each epoch")
-    parser.add_argument("--out", type=Path, default=SHIPPED_WEIGHTS)
+    parser.add_argument("--out", type=Path, default=runtime.build_dir() / SHIPPED_WEIGHTS.name)
     arguments = parser.parse_args()
     pretrain(arguments.epochs, arguments.stop, arguments.pictures, arguments.out)
