@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
+from scipy.spatial.distance import pdist
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics.pairwise import rbf_kernel
 
 from helpers.divergence import mmd
 from helpers.joint import JointNetwork, coral_loss, mmd_loss
@@ -38,9 +40,13 @@ def test_coral_loss_is_the_formula(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_mmd_loss_is_the_biased_estimate(seed):
+def test_mmd_loss_is_the_biased_estimate_of_scikit_learns_kernel(seed):
     H_S, H_T = samples(seed)
     assert float(mmd_loss(H_S, H_T)) == pytest.approx(mmd(H_S, H_T, unbiased=False), abs=1e-4)
+    both = np.concatenate([H_S, H_T]).astype(float)
+    gamma = 1 / (2 * np.median(pdist(both, "sqeuclidean")))
+    within_S, within_T, across = (rbf_kernel(A, B, gamma).mean() for A, B in ((H_S, H_S), (H_T, H_T), (H_S, H_T)))
+    assert float(mmd_loss(H_S, H_T)) == pytest.approx(within_S + within_T - 2 * across, abs=1e-5)
     assert float(mmd_loss(3 * H_S, 3 * H_T)) == pytest.approx(float(mmd_loss(H_S, H_T)), abs=1e-4)
     assert float(mmd_loss(H_S, H_S)) == pytest.approx(0, abs=1e-5)
 

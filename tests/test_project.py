@@ -52,6 +52,20 @@ def test_conda_brings_python_and_pip_and_nothing_else():
     assert (pip, pip_lines) == ("pip", {"pip": ["-r requirements.txt", "-e ."]})
 
 
+@pytest.mark.parametrize("name", ["README.md", "data/README.md", "assignments/README.md"])
+def test_every_link_of_a_page_leads_somewhere(name):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
+    assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
+
+
+def test_the_readme_has_results_in_every_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tables = re.findall(r"<!-- results: (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert {which: table.count("\n| ") >= 5 for which, table in tables} == dict.fromkeys(
+        ("embedded", "real", "bench"), True
+    )
+
+
 def make(tmp_path, python):
     """Run `make lab` in a copy of the project with another Python."""
     for name in ("Makefile", "requirements.txt", "pyproject.toml"):

@@ -198,6 +198,29 @@ def test_gain_by_hand():
     assert gain([], world) == 0
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_gain_is_the_difference_of_two_log_likelihoods_over_all_pairs(seed):
+    """The rules' probabilities, and the base rate where they say nothing, against the base rate everywhere."""
+    world = random_world(seed, people=7, works=5)
+    rules = [rule for head in ("bond", "knows") for rule in learn(world, head, 2, min_support=1, min_confidence=0.0)]
+    people = sorted(world.constants["person"])
+    expected = 0.0
+    for head in ("bond", "knows"):
+        truth = np.array([(head, x, y) in world.facts for x, y in itertools.permutations(people, 2)])
+        base = np.full(len(truth), (truth.sum() + 1) / (len(truth) + 2))
+        p = base.copy()
+        covers = [(r.confidence, pairs_by_brute_force(world, r.body)) for r in rules if r.head[0] == head]
+        for i, pair in enumerate(itertools.permutations(people, 2)):
+            says = [confidence for confidence, pairs in covers if pair in pairs]
+            if says:
+                p[i] = np.clip(max(says), 0.01, 0.99)
+        likelihoods = [np.log(np.where(truth, q, 1 - q)).sum() for q in (p, base)]
+        expected += likelihoods[0] - likelihoods[1]
+    assert len(rules) > 10
+    assert gain(rules, world) == pytest.approx(expected)
+    assert gain(rules[::-1], world) == pytest.approx(expected)
+
+
 def test_gain_prefers_the_rule_that_holds():
     facts = {(name, f"a{i}", f"b{i}") for i in range(9) for name in ("bond", "knows")}
     facts |= {("wrote", f"w{i}", author) for i in range(9) for author in (f"a{i}", f"b{(i + 1) % 9}")}
