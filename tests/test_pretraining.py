@@ -57,17 +57,25 @@ def test_every_block_restores_its_input_better_than_the_mean(fitted, pictures):
         assert error(pictures, fitted.reconstruct(pictures, depth)) < 0.8 * of_the_mean
 
 
-def test_a_block_leaves_those_before_it_alone(pictures):
-    """Greedy: the first block of a stack of two is the one that is trained alone."""
-    settings = SMALL | {"epochs": 2}
-    one = StackedAutoencoder(**settings | {"filters": (8,)}).fit(pictures)
-    two = StackedAutoencoder(**settings).fit(pictures)
-    # Making the second block draws random numbers before the first is trained, so that only the error can be compared.
-    assert two.history_["greedy"][0][-1] == pytest.approx(one.history_["greedy"][0][-1], rel=0.3)
-    code = two.encode(pictures, 1)
-    before = weights_of(two.encoders_[:1])
-    two._train([two.encoders_[1], two.decoders_[1]], code, 1)
-    assert same(before, weights_of(two.encoders_[:1]))
+class Watched(StackedAutoencoder):
+    """Keeps copies of all weights from after each training."""
+
+    def _train(self, layers, h, epochs):
+        losses = super()._train(layers, h, epochs)
+        self.after = [
+            *getattr(self, "after", []),
+            [weights_of(pair) for pair in zip(self.encoders_, self.decoders_, strict=True)],
+        ]
+        return losses
+
+
+def test_a_block_leaves_all_others_alone(pictures):
+    """Greedy: while block k is trained, no other block moves."""
+    watched = Watched(filters=(8, 8, 8), epochs=1).fit(pictures)
+    assert len(watched.after) == 3
+    for k in (1, 2):
+        for block in range(3):
+            assert same(watched.after[k - 1][block], watched.after[k][block]) == (block != k)
 
 
 def test_fine_tuning_trains_the_whole_stack(pictures):
@@ -91,6 +99,9 @@ def test_a_linear_block_is_principal_component_analysis(kernel, side, components
     reached = error(X, linear.reconstruct(X))
     assert reached > 0.999 * best  # no linear code does better
     assert reached < 1.02 * best
+    filters = np.linalg.qr(linear.decoders_[0].get_weights()[0].reshape(-1, components))[0]
+    cosines = np.linalg.svd(pca.components_ @ filters)[1]
+    assert cosines.min() > 0.98  # the decoder spans the same directions
 
 
 def classifier(encoder):

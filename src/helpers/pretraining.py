@@ -27,8 +27,9 @@ class StackedAutoencoder:
     kernel_size, strides : int
         Of every convolution. Each block divides height and width by `strides`.
     activation : str or None
-        Of the encoders, and of all decoders but the first, whose output is pixels. None makes it linear: one
-        block with a code smaller than its patch then spans what principal component analysis of the patches spans.
+        Of the encoders, and of all decoders but the first, whose output is pixels. None makes it linear: the
+        decoder of one block, with a code smaller than its patch (and `strides` equal to `kernel_size`), then comes to
+        span what principal component analysis of the patches spans.
     epochs : int
         Passes over the pictures for each block.
     fine_tune_epochs : int
