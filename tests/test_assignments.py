@@ -190,6 +190,8 @@ WRONG = tool.Attempt("adds two", {}, {"test_double": "doubled is 6"})
         (None, 0, {"test_double": ("NotImplementedError", "")}, True),
         (None, 1, {"test_double": ("NotImplementedError", "")}, False),
         (None, 0, {"test_double": ("FileNotFoundError", "no data")}, False),
+        (None, 0, {"test_double": ("NameError", "double")}, False),
+        (None, 0, {}, False),
         (tool.Attempt("right", {}, {}), 3, {}, True),
         (tool.Attempt("right", {}, {}), 2, {}, False),
         (WRONG, 0, {"test_double": ("AssertionError", "3 doubled is 6")}, True),

@@ -208,8 +208,11 @@ class Trial:
         if run.returncode or "[ERROR]" in run.stdout + run.stderr:
             raise RuntimeError(f"nbgrader {' '.join(arguments)}, in {self.folder}:\n{run.stdout}{run.stderr}")
 
-    def release(self) -> list[str]:
-        """Generate the student version, put it in build/release, and list what is wrong with it."""
+    def release(self, execute: bool) -> list[str]:
+        """Generate the student version, put it in build/release, and list what is wrong with it.
+
+        `execute` runs it to its first unanswered cell. Grading does so anyway, as the student "untouched" hands it in.
+        """
         self.nbgrader("generate_assignment", self.name)
         made = self.notebook("release")
         self.student = nbformat.read(made, 4)
@@ -217,8 +220,8 @@ class Trial:
         wanted, got = ({path.name for path in self.notebook(step).parent.iterdir()} for step in ("source", "release"))
         if wanted != got:
             faults.append(f"release has {sorted(got)}, source has {sorted(wanted)}")
-        stopped = first_error(nbformat.from_dict(self.student), made.parent)
-        if not stopped.startswith("NotImplementedError"):
+        stopped = first_error(nbformat.from_dict(self.student), made.parent) if execute else ""
+        if execute and not stopped.startswith("NotImplementedError"):
             faults.append(f"untouched, it stops with {stopped or 'nothing'}; wanted is NotImplementedError")
         target = runtime.build_dir() / "release" / self.name
         shutil.rmtree(target, ignore_errors=True)
@@ -300,7 +303,8 @@ def verdict(attempt: Attempt | None, score: float, full: float, errors: dict[str
         What is not as it should be.
     """
     if attempt is None:
-        odd = {name for name, _ in errors.values()} - UNANSWERED
+        names = {name for name, _ in errors.values()}
+        odd = names - UNANSWERED if "NotImplementedError" in names else names or {"nothing"}
         return [f"scores {score}, wanted is 0"] * (score != 0) + [f"stops with {', '.join(sorted(odd))}"] * bool(odd)
     if not attempt.fails:
         return [] if score == full and not errors else [f"scores {score} of {full}: {errors}"]
@@ -317,7 +321,7 @@ def check(name: str, seed: int | None, grading: bool) -> tuple[str, list[str]]:
     start = time.perf_counter()
     try:
         trial = Trial(name, seed)
-        faults, scores = trial.release(), {}
+        faults, scores = trial.release(execute=not grading), {}
         if grading and not faults:
             faults, scores = trial.grade()
             if seed is None:
