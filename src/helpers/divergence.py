@@ -18,8 +18,8 @@ def mmd(X_source, X_target, kernel="rbf", gamma=None, unbiased=True) -> float:
         Of the rbf kernel exp(-gamma ||x - x'||^2); by default that of `median_gamma`, which makes the result
         independent of the features' unit. Pass one value where several results are to be compared on one scale.
     unbiased : bool
-        Leave out k(x_i, x_i) (eq. 3 of [1]_): zero on average when the domains are equal, and then as often negative
-        as positive. Otherwise the biased estimate (square of eq. 5), which is never negative.
+        Leave out k(x_i, x_i) (eq. 3 of [1]_): zero on average when the domains are equal, and then negative more
+        often than not. Otherwise the biased estimate (square of eq. 5), which is never negative.
 
     Returns
     -------
