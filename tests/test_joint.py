@@ -179,7 +179,7 @@ def test_a_saved_network_predicts_the_same(domains, tmp_path):
 
 def test_errors_name_what_is_wrong(domains):
     X, y, X_target = domains
-    with pytest.raises(ValueError, match="3"):
+    with pytest.raises(ValueError, match="X_target 3"):
         JointNetwork().fit(X, y, np.ones((5, 3)))
     with pytest.raises(ValueError, match="y_source must have 240 labels"):
         JointNetwork().fit(X, y[:-1], X_target)

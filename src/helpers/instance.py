@@ -286,9 +286,10 @@ class KernelMeanMatching(ImportanceWeighting):
     estimator : scikit-learn classifier
         What to train on the weighted source.
     kernel : str
-        "rbf", "linear" or another kernel of `sklearn.metrics.pairwise`.
+        "rbf" or "laplacian". Their K is positive definite for distinct rows, and the solver relies on it: with a K
+        of low rank, as of the linear kernel, the sum of the weights does not determine its multiplier.
     gamma : float, optional
-        Of the kernel; by default the median heuristic.
+        Of the kernel; by default the median heuristic for "rbf" and 1 / n_features for "laplacian".
     B : float
         Largest weight.
     eps : float, optional
@@ -317,6 +318,11 @@ class KernelMeanMatching(ImportanceWeighting):
         eps = 1 - 1 / np.sqrt(n_source) if self.eps is None else self.eps
         if eps < 0 or self.B + eps <= 1:
             raise ValueError(f"eps must not be negative, and B must be above 1 - eps; got eps={eps:.3g}, B={self.B}.")
+        if self.kernel not in ("rbf", "laplacian"):
+            raise ValueError(
+                f'kernel must be "rbf" or "laplacian", whose matrix has full rank; got {self.kernel!r}. To match the '
+                'means of the features themselves, use "rbf" with a small gamma.'
+            )
         gamma = self.gamma
         if gamma is None and self.kernel == "rbf":
             gamma = median_gamma(X_source, X_target)
