@@ -12,7 +12,10 @@ from helpers.divergence import check_domains
 
 @keras.saving.register_keras_serializable(package="helpers")
 class GradientReversal(keras.layers.Layer):
-    """Pass values on as they are, and gradients back multiplied by -strength (eq. 16 and 17 of [1]_).
+    """Pass values on as they are, and gradients back multiplied by -strength.
+
+    R(x) = x and dR/dx = -lambda I: lambda is in the layer, as in [1]_. In [2]_ (eq. 16 and 17) dR/dx is -I, and lambda
+    stands before the domain loss instead; for the features that comes to the same.
 
     Parameters
     ----------
@@ -23,7 +26,8 @@ class GradientReversal(keras.layers.Layer):
 
     References
     ----------
-    .. [1] Y. Ganin and others. "Domain-adversarial training of neural networks". JMLR 17, 2016.
+    .. [1] Y. Ganin and V. Lempitsky. "Unsupervised domain adaptation by backpropagation". ICML 2015. Section 3.2.
+    .. [2] Y. Ganin and others. "Domain-adversarial training of neural networks". JMLR 17, 2016.
     """
 
     def __init__(self, strength: float = 1.0, **kwargs):
@@ -66,10 +70,14 @@ def schedule(progress: float, gamma: float = 10.0) -> float:
 
 @dataclass(eq=False)
 class DANN:
-    """Domain-adversarial network for rows of features (Algorithm 1 of [1]_, with mini-batches and Adam).
+    """Domain-adversarial network for rows of features.
 
     Features G_f are one hidden layer; on it stand the label classifier G_y and, behind a gradient reversal, the domain
     classifier G_d. One step descends on G_y and G_d; the reversal makes G_f climb on the loss of G_d.
+
+    It is the shallow network of Algorithm 1 of [1]_ with these changes: mini-batches and Adam instead of single
+    examples and plain steps; relu instead of sigmoid for the features; a hidden layer in G_d, which is a logistic
+    regression there; and G_d learns at the full rate, not at lambda times the rate.
 
     Parameters
     ----------
