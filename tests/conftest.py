@@ -1,11 +1,14 @@
 """Fixtures that more than one test file uses."""
 
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from helpers import runtime
+from helpers import downloads, runtime
+from local_server import Server
 
 runtime.setup()
 
@@ -27,3 +30,17 @@ def real_data() -> Path:
     if "TRANSFER_DATA" not in os.environ or not folder.is_dir():
         pytest.skip("needs TRANSFER_DATA with real data sets")
     return folder
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    """Serve on this machine, for the time of a test that may download."""
+    monkeypatch.delenv("TRANSFER_OFFLINE")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(downloads, "_PAUSE", 0.01)
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()

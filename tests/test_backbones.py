@@ -1,11 +1,18 @@
+import hashlib
+import inspect
+import shutil
+from urllib.error import URLError
+
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras.applications import InceptionV3
+from keras.src.applications import inception_v3 as keras_inception_v3
 from keras.src.legacy.saving import legacy_h5_format  # the format in which Keras publishes InceptionV3
+from keras.src.utils import file_utils
 
-from helpers import backbones, runtime
+from helpers import backbones
 
 
 @pytest.fixture(scope="module")
@@ -87,16 +94,88 @@ def test_keras_own_file_format_reaches_the_last_block(tmp_path, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
-def test_without_network_and_cache_imagenet_falls_back_to_shipped_with_a_word(monkeypatch, capsys):
+def test_a_truncated_file_is_named_with_what_to_do(base, tmp_path, monkeypatch):
+    path = tmp_path / "mine.weights.h5"
+    base.model.save_weights(path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(path))
+    with pytest.raises(
+        ValueError, match=r"mine\.weights\.h5 is not a whole file .*truncated.* Copy or download it again"
+    ):
+        backbones.inception_v3(size=75)
+
+
+def test_the_source_names_the_readers_file_without_its_folder(base, tmp_path, monkeypatch):
+    base.model.save_weights(tmp_path / "mine.weights.h5")
+    monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(tmp_path / "mine.weights.h5"))
+    source = backbones.inception_v3(size=75).source
+    assert "own weights file mine.weights.h5; pictures 75x75" in source
+    assert tmp_path.name not in source
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """Path of Keras's file of ImageNet weights in an empty cache, with a way to the network that fails the test."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(file_utils, "urlretrieve", lambda *_, **__: pytest.fail("asked the network"))
+    path = tmp_path / "keras" / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def put_whole_file(path, monkeypatch):
+    """Random weights in Keras's format in place of those of ImageNet, and their checksum with them."""
+    stock = InceptionV3(include_top=False, weights=None)
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, stock)
+    monkeypatch.setattr(backbones, "_IMAGENET_MD5", hashlib.md5(path.read_bytes()).hexdigest())
+    return stock
+
+
+def test_address_and_checksum_of_the_imagenet_weights_are_those_of_keras():
+    assert backbones._IMAGENET_URL == keras_inception_v3.WEIGHTS_PATH_NO_TOP
+    assert f'"{backbones._IMAGENET_MD5}"' in inspect.getsource(keras_inception_v3)
+
+
+def test_offline_a_whole_file_in_kerass_cache_is_used(cached, monkeypatch):
+    stock = put_whole_file(cached, monkeypatch)
+    loaded = backbones.inception_v3(size=75)
+    assert (loaded.weights, loaded.cut) == ("imagenet", "mixed10")
+    for a, b in zip(loaded.model.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("content", "state"), [(b"half a file", "damaged"), (None, "missing")])
+def test_offline_without_a_whole_file_the_network_is_not_asked(cached, content, state):
+    if content is not None:
+        cached.write_bytes(content)
+    assert backbones.inception_v3(size=75).weights == "shipped"
+    with pytest.raises(FileNotFoundError, match=rf"notop\.h5, which is {state}, and TRANSFER_OFFLINE=1 .*Unset"):
+        backbones.inception_v3(size=75, weights="imagenet")
+    assert content is None or cached.read_bytes() == content
+
+
+@pytest.mark.parametrize("failure", [URLError("no route"), KeyboardInterrupt()])
+def test_a_download_that_fails_or_is_stopped_falls_back_to_shipped_with_a_word(cached, monkeypatch, capsys, failure):
+    """So it does where a half file lies in the cache, which Keras downloads again."""
     monkeypatch.setenv("TRANSFER_OFFLINE", "0")
-    monkeypatch.setenv("KERAS_HOME", str(runtime.build_dir()))
+    cached.write_bytes(b"half a file")
 
-    def refuse(**_):
-        raise Exception("URL fetch failure: no route")
+    def fail(*_):
+        assert "Interrupt the kernel to go on with the shipped weights" in capsys.readouterr().out
+        raise failure
 
-    monkeypatch.setattr(backbones, "InceptionV3", refuse)
-    assert backbones._choose() == "shipped"
-    assert "could not be downloaded (URL fetch failure: no route)" in capsys.readouterr().out
+    monkeypatch.setattr(file_utils, "urlretrieve", fail)
+    assert backbones.inception_v3(size=75).weights == "shipped"
+    assert ("no route" if isinstance(failure, URLError) else "(interrupted)") in capsys.readouterr().out
+
+
+def test_the_download_goes_where_keras_keeps_it(cached, monkeypatch, tmp_path):
+    monkeypatch.setenv("TRANSFER_OFFLINE", "0")
+    put_whole_file(tmp_path / "server.h5", monkeypatch)
+    monkeypatch.setattr(file_utils, "urlretrieve", lambda url, target, _: shutil.copy(tmp_path / "server.h5", target))
+    assert backbones.inception_v3(size=75).weights == "imagenet"
+    assert cached.is_file()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +225,45 @@ def test_unfreeze_from_the_first_block_leaves_the_stem(base):
     assert len(names) == 3 * 7
     with pytest.raises(ValueError, match=r"block must be one of .*got 'mixed7'"):
         backbones.unfreeze_from(base.model, "mixed7")
+
+
+def test_parts_one_after_the_other_are_the_whole(base):
+    x = pictures()
+    whole = base.model.predict(x, verbose=0)
+    for blocks in ((), ("mixed0",), ("mixed2",), ("mixed0", "mixed1", "mixed2")):
+        parts = backbones.split(base.model, *blocks)
+        assert len(parts) == len(blocks) + 1
+        y = x
+        for part in parts:
+            y = part.predict(y, verbose=0)
+        np.testing.assert_allclose(y, whole, atol=1e-5, err_msg=str(blocks))
+
+
+def test_what_trains_a_part_trains_the_model(base):
+    names, x = backbones.unfreeze_from(base.model, "mixed2"), pictures(n=8)
+    lower, upper = backbones.split(base.model, "mixed2")
+    maps, before = lower.predict(x, verbose=0), base.model.get_weights()
+    model = keras.Sequential([upper, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(maps, np.arange(8) % 2, verbose=0)
+    pairs = zip(base.model.weights, before, base.model.get_weights(), strict=True)
+    assert {weight.path.split("/")[-2] for weight, old, new in pairs if (old != new).any()} == set(names)
+    np.testing.assert_allclose(
+        base.model.predict_on_batch(x[:2]), upper.predict_on_batch(lower.predict_on_batch(x[:2])), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        (("mixed2", "mixed1"), r"in the order of the network, each once, got \('mixed2', 'mixed1'\)"),
+        (("mixed1", "mixed1"), "each once, got"),
+        (("mixed7",), r"block must be one of \['mixed0', 'mixed1', 'mixed2'\], got 'mixed7'"),
+    ],
+)
+def test_a_model_is_split_at_its_own_blocks_and_in_their_order(base, blocks, message):
+    with pytest.raises(ValueError, match=message):
+        backbones.split(base.model, *blocks)
 
 
 @pytest.mark.real

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -184,6 +185,21 @@ def test_augmentation_draws_the_same_afterwards_whether_features_were_cached_or_
 
     np.testing.assert_array_equal(draw(True), draw(False))  # computed
     np.testing.assert_array_equal(draw(True), draw(False))  # cached
+
+
+def test_augmentation_draws_the_same_after_an_error(folder):
+    def draw(augment):
+        return np.asarray(augment(np.full((1, SIZE, SIZE, 3), 100.0), training=True))
+
+    def make():
+        return keras.layers.RandomBrightness(0.5, value_range=(0, 255), seed=1)
+
+    augment = make()
+    (folder / "dogs" / "19.png").write_text("no picture")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        extract(make_base()[0], folder, augment=augment, views=2, batch_size=4)
+    time.sleep(0.5)  # for a thread that draws ahead and does not notice the error
+    np.testing.assert_array_equal(draw(augment), draw(make()))
 
 
 def test_augmentation_that_cannot_be_seeded_is_refused(folder):

@@ -91,6 +91,7 @@ def test_steps_are_upper_bounds():
     assert int(model.optimizer.iterations) == 5
 
 
+@pytest.mark.filterwarnings("error:Your input ran out of data")
 def test_a_dataset_is_bounded_too():
     import tensorflow as tf
 
@@ -99,6 +100,53 @@ def test_a_dataset_is_bounded_too():
     history = classifier.train(model, data, data, epochs=2, steps_per_epoch=4, validation_steps=2)
     assert int(model.optimizer.iterations) == 8
     assert len(history["val_loss"]) == 2
+
+
+def seen_in_validation(data, **bounds):
+    """Class of each example that the validation of a run with such data sees, in each of two epochs."""
+    seen = []
+
+    class Spy(keras.metrics.Metric):
+        def update_state(self, truth, predicted, sample_weight=None):
+            seen.append(np.asarray(truth).argmax(axis=1))
+
+        def result(self):
+            return 0.0
+
+    model = head()
+    model.compile("sgd", "categorical_crossentropy", weighted_metrics=[Spy()], run_eagerly=True)
+    classifier.train(model, (X[:1], y[:1]), data, epochs=2, **bounds, progress=False)
+    steps = [classes for classes in seen if len(classes) > 1]  # training has steps of one
+    half = len(steps) // 2
+    return np.concatenate(steps[:half]), np.concatenate(steps[half:])
+
+
+# The article's full set: 2,500 pictures for validation, class by class; 60 batches of 32 are the most it looks at.
+in_class_order = np.repeat(np.eye(2, dtype="float32"), 1250, axis=0), np.zeros((2500, 6), "float32")
+
+
+@pytest.mark.filterwarnings("error:Your input ran out of data")
+@pytest.mark.parametrize(("kind", "seen"), [("arrays", 60 * 32), ("dataset", 59 * 32 + 4)])  # its last batch is small
+def test_a_bounded_validation_sees_the_classes_in_proportion_and_the_same_ones_each_epoch(kind, seen):
+    import tensorflow as tf
+
+    labels, features = in_class_order
+    data = (features, labels)
+    if kind == "dataset":
+        data = tf.data.Dataset.from_tensor_slices(data).batch(32)
+    first, second = seen_in_validation(data, batch_size=32, validation_steps=60)
+    assert len(first) == seen
+    assert first.mean() == pytest.approx(0.5, abs=0.03)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_validation_data_within_the_bound_are_all_seen():
+    import tensorflow as tf
+
+    labels, features = in_class_order
+    for data in ((features, labels), tf.data.Dataset.from_tensor_slices((features, labels)).batch(32)):
+        first, _ = seen_in_validation(data, batch_size=32, validation_steps=79)
+        assert len(first) == 2500
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
@@ -136,6 +184,42 @@ def test_checkpoints_of_another_model_are_refused(tmp_path):
     classifier.compile_sgd(other)
     with pytest.raises(ValueError, match="keeps another model's training"):
         classifier.train(other, (X, y), epochs=2, checkpoints=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"model": {"learning_rate": 0.1}}, "learning_rate"),
+        ({"model": {"momentum": 0.5}}, "momentum"),
+        ({"data": (X, y[::-1])}, "data"),
+        ({"data": (X[:-8], y[:-8])}, "data"),
+        ({"validation_data": (X[:8], y[:8])}, "validation data"),
+        ({"batch_size": 16}, "batch_size"),
+        ({"steps_per_epoch": 1}, "steps_per_epoch"),
+        ({"seed": 1}, "seed"),
+        ({"tag": "others"}, "tag"),
+    ],
+)
+def test_checkpoints_of_another_run_are_refused_and_left_as_they_are(tmp_path, changed, named):
+    def run(model=None, data=(X, y), validation_data=(X, y), epochs=2, **settings):
+        return classifier.train(
+            head(**model or {}), data, validation_data, epochs=epochs, checkpoints=tmp_path, progress=False, **settings
+        )
+
+    history = run()
+    with pytest.raises(ValueError, match=f"keeps another run, of which these differ: {named}\\. .*name another folder"):
+        run(**changed)
+    assert run() == history
+    assert run(epochs=3)["loss"][:2] == history["loss"]
+
+
+def test_checkpoints_see_what_is_frozen_and_the_loss(tmp_path):
+    classifier.train(head(), (X, y), epochs=1, checkpoints=tmp_path, progress=False)
+    model = head()
+    model.layers[0].trainable = False
+    model.compile(model.optimizer, loss="mse")
+    with pytest.raises(ValueError, match="differ: loss, trainable weights"):
+        classifier.train(model, (X, y), epochs=1, checkpoints=tmp_path, progress=False)
 
 
 def test_a_frozen_base_keeps_its_batch_normalisation_in_inference_mode():
@@ -228,6 +312,27 @@ def test_files_that_are_not_there_or_not_ours_are_named(tmp_path):
     head().save(tmp_path / "m.keras")
     with pytest.raises(ValueError, match="holds no class names"):
         classifier.load(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("function", [classifier.load, classifier.source_of])
+def test_a_file_that_is_no_archive_or_half_of_one_is_named(tmp_path, function):
+    path = tmp_path / "m.keras"
+    path.write_text("no archive")
+    with pytest.raises(ValueError, match=r"m\.keras is no \.keras file, or only a part of one"):
+        function(path)
+    classifier.save(head(), path, ["a", "b"])
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ValueError, match=r"m\.keras is no \.keras file, or only a part of one"):
+        function(path)
+
+
+def test_a_saved_model_says_which_weights_it_started_from(tmp_path):
+    source = "Weights: InceptionV3 up to mixed2 (drawn animals, 画的动物)"
+    classifier.save(head(), tmp_path / "m.keras", ["a", "b"], source=source)
+    assert classifier.source_of(tmp_path / "m.keras") == source
+    assert classifier.load(tmp_path / "m.keras")[1] == ["a", "b"]
+    classifier.save(head(), tmp_path / "m.keras", ["a", "b"])
+    assert classifier.source_of(tmp_path / "m.keras") == ""
 
 
 def test_arrays_of_different_length_are_refused():

@@ -1,8 +1,10 @@
 """The cluster gives the features that one machine gives, and keeps them when a worker or the whole job is killed."""
 
 # ruff: noqa: E402 - what follows the importorskip needs Ray
+import shutil
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -21,11 +23,22 @@ from helpers import backbones, bottleneck, cluster, drawn_animals, photos
 N = 80  # pictures
 
 
+def start(nodes, attempts=4, **settings):
+    """Add a node, patiently: Ray gives its parts 15 seconds to start, too few on a busy machine."""
+    for i in range(attempts):
+        try:
+            return nodes.add_node(num_cpus=2, **settings)
+        except Exception as error:  # Ray raises nothing more special
+            if "timed out during startup" not in str(error) or i == attempts - 1:
+                raise
+
+
 @pytest.fixture(scope="module")
 def two_nodes():
     """A head and one more node, each a set of processes of its own, with two cores each."""
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    nodes.add_node(num_cpus=2)
+    nodes = Cluster()
+    start(nodes, include_dashboard=False)
+    start(nodes)
     assert cluster.connect(nodes.address) == 4
     assert len(ray.nodes()) == 2
     yield
@@ -41,27 +54,43 @@ def base():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("pictures") / "drawn"
-    drawn_animals.write_folder(root, n_train=N // 2, n_validation=1, n_test=1, size=80)
+    drawn_animals.write_folder(root, n_train=N // 2, n_validation=2, n_test=2, size=80)
     return root / photos.SPLITS[0]
 
 
-def kill_one_actor():
-    """Wait for a process that runs the base, and kill it while it works."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for process in psutil.process_iter(["cmdline"]):
-            if "ray::MapWorker" in " ".join(process.info["cmdline"] or ()):
-                process.kill()
-                return
-        time.sleep(0.05)
-    raise AssertionError("no actor appeared")
+def actors():
+    """Give the processes that run the base, of this test's nodes and of no other Ray on the machine."""
+    for process in psutil.Process().children(recursive=True):  # all of a node's descend from this one
+        with suppress(psutil.NoSuchProcess):
+            if " ".join(process.cmdline()).startswith("ray::MapWorker"):
+                yield process
+
+
+class Killer(threading.Thread):
+    """Kills one actor once a part of the chunk is written, and before all of it is in its place."""
+
+    def __init__(self, out):
+        super().__init__(daemon=True)
+        self.out, self.killed, self.finished = out, None, threading.Event()
+
+    def run(self):
+        while self.killed is None and not self.finished.is_set():
+            if any(self.out.glob("*/.partial/*.parquet")):
+                for actor in actors():
+                    actor.kill()
+                    self.killed = actor.pid
+                    return
+            time.sleep(0.01)
 
 
 def test_same_features_although_a_worker_is_killed(two_nodes, base, folder, tmp_path, monkeypatch):
-    killer = threading.Thread(target=kill_one_actor)
+    killer = Killer(tmp_path / "out")
     killer.start()
-    ours = cluster.features(base, folder, tmp_path / "out", actors=2, chunk=N // 2, progress=False)
+    ours = cluster.features(base, folder, tmp_path / "out", actors=2, batch_size=2, chunk=N // 2, progress=False)
+    killer.finished.set()
     killer.join()
+    assert killer.killed is not None, "there was no actor to kill while a chunk was half written"
+    assert not psutil.pid_exists(killer.killed)
     theirs = bottleneck.features(base, folder, progress=False)
     np.testing.assert_allclose(ours.X, theirs.X, atol=1e-4)
     np.testing.assert_array_equal(ours.y, theirs.y)
@@ -81,9 +110,10 @@ def test_a_killed_job_goes_on_after_its_last_chunk(two_nodes, base, folder, tmp_
             raise KeyboardInterrupt
         computed.append(files)
         X = pa.FixedSizeListArray.from_arrays(np.arange(2 * len(files), dtype=np.float32), 2)
+        contents = [cluster._content((folder / file).read_bytes()) for file in files]
         chunk = out / f"chunk_{len(computed):06d}"
         chunk.mkdir()
-        pq.write_table(pa.table({"file": files, "features": X}), chunk / "0.parquet")
+        pq.write_table(pa.table({"file": files, "content": contents, "features": X}), chunk / "0.parquet")
 
     monkeypatch.setattr(cluster, "_extract", lambda *arguments: extract(*arguments, broken=True))
     with pytest.raises(KeyboardInterrupt):
@@ -92,6 +122,36 @@ def test_a_killed_job_goes_on_after_its_last_chunk(two_nodes, base, folder, tmp_
     cluster.features(base, folder, tmp_path, chunk=30, progress=False)
     assert [len(files) for files in computed] == [30, 30, 20]
     assert [file for files in computed for file in files] == photos.list_pictures(folder)["file"].tolist()
+
+
+def test_a_second_folder_with_the_same_names_has_features_of_its_own(two_nodes, base, folder, tmp_path, monkeypatch):
+    """Of two sets that share names and `out`; and a chunk that was deleted is computed again, none overwritten."""
+    sets = [tmp_path / name for name in ("one", "two")]
+    for root, start in zip(sets, (1, 4), strict=True):
+        for label in ("cat", "dog"):
+            (root / f"{label}s").mkdir(parents=True)
+            for i in range(3):
+                picture = folder / f"{label}s" / f"{label}.{start + i:04d}.jpg"
+                shutil.copy(picture, root / f"{label}s" / f"{i}.jpg")
+
+    def check():
+        for root in sets:
+            ours = cluster.features(base, root, tmp_path / "out", chunk=3, progress=False)
+            np.testing.assert_allclose(ours.X, bottleneck.features(base, root, progress=False).X, atol=1e-4)
+
+    check()
+    assert not np.allclose(*(bottleneck.features(base, root, progress=False).X for root in sets), atol=1e-2)
+    (out,) = (tmp_path / "out").glob("*/")
+    assert names_of(out) == ["chunk_000000", "chunk_000001", "chunk_000002", "chunk_000003"]
+    shutil.rmtree(out / "chunk_000000")
+    check()
+    assert names_of(out) == ["chunk_000001", "chunk_000002", "chunk_000003", "chunk_000004"]
+    monkeypatch.setattr(cluster, "_extract", None)
+    check()
+
+
+def names_of(out):
+    return sorted(chunk.name for chunk in out.glob("chunk_*"))
 
 
 def test_a_broken_picture_is_named(two_nodes, base, tmp_path):

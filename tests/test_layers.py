@@ -10,9 +10,10 @@ import helpers
 FOLDER = Path(helpers.__file__).parent
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 METHODS = {"instance", "alignment", "adversarial", "joint", "pretraining", "relational", "classifier"}
-BLOCKS = {"backbones", "bottleneck", "augmentation", "near_duplicates", "photos", "divergence"}
+BLOCKS = {"backbones", "bottleneck", "augmentation", "inspection", "near_duplicates", "photos", "divergence"}
 ALLOWED = {name: BLOCKS | {"runtime"} for name in METHODS | BLOCKS} | {
-    "datasets": {"photos", "drawn_animals", "runtime"},
+    "datasets": {"photos", "inspection", "drawn_animals", "downloads", "runtime"},
+    "downloads": {"runtime"},
     "drawn_animals": {"photos", "runtime"},
     "reviews": {"runtime"},
     "scoreboard": {"runtime"},
@@ -20,7 +21,16 @@ ALLOWED = {name: BLOCKS | {"runtime"} for name in METHODS | BLOCKS} | {
     "plots": set(),
     "runtime": set(),
 }
-NO_TENSORFLOW = {"plots", "scoreboard", "divergence", "near_duplicates", "instance", "alignment", "relational"}
+NO_TENSORFLOW = {
+    "plots",
+    "scoreboard",
+    "divergence",
+    "inspection",
+    "near_duplicates",
+    "instance",
+    "alignment",
+    "relational",
+}
 
 
 def imports(module):

@@ -1,4 +1,4 @@
-"""Picture folders: what is listed, what counts as broken, what a loaded picture looks like, what a batch holds."""
+"""Picture folders: what is listed, how it is split, what a loaded picture looks like, what a batch holds."""
 
 import subprocess
 import sys
@@ -24,6 +24,19 @@ def folder(tmp_path):
         for i in range(4):
             save(tmp_path / "set" / label / f"{label[:-1]}.{i}.png", color=(100 * c + 10 * i,) * 3)
     return tmp_path / "set"
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """One class with a good picture, and three files that only have the name of one."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    good = tmp_path / "broken" / "cats" / "good.jpg"
+    good.parent.mkdir(parents=True)
+    Image.fromarray(noise).save(good)
+    good.with_name("truncated.jpg").write_bytes(good.read_bytes()[:-500])
+    good.with_name("empty.jpg").touch()
+    good.with_name("text.jpg").write_text("<html>404 Not Found</html>")
+    return tmp_path / "broken"
 
 
 def test_importing_photos_leaves_tensorflow_and_pandas_out():
@@ -59,7 +72,6 @@ def test_link_loops_end_and_no_picture_is_listed_twice(folder):
     (folder / "cats" / "self.png").symlink_to(folder / "cats" / "self.png")
     table = photos.list_pictures(folder)
     assert len(table) == 9 and set(table["label"]) == {"cats", "dogs"}
-    assert photos.inspect(folder).query("problem != ''")["file"].tolist() == ["cats/self.png"]
 
 
 def test_a_class_may_be_a_link_to_a_folder_elsewhere(folder, tmp_path):
@@ -102,81 +114,6 @@ def test_pictures_knows_its_folders_classes_and_counts(tmp_path):
     assert pictures.class_names == ["a", "b"]
     assert pictures.validation == tmp_path / "validation_set"
     assert pictures.counts.to_numpy().tolist() == [[2, 1], [1, 0], [0, 1]]
-
-
-# ------------------------------------------------------------------------------------------------ inspect and set aside
-
-
-@pytest.fixture
-def hostile(tmp_path):
-    """A folder with one good picture and one of each kind that cannot be used."""
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    good = tmp_path / "set" / "cats" / "good.jpg"
-    good.parent.mkdir(parents=True)
-    Image.fromarray(noise).save(good)
-    good.with_name("truncated.jpg").write_bytes(good.read_bytes()[:-500])
-    good.with_name("empty.jpg").touch()
-    good.with_name("text.jpg").write_text("<html>404 Not Found</html>")
-    save(good.with_name("dot.png"), size=(1, 1))
-    save(good.with_name("large.png"), mode="1", size=(90, 90))
-    return tmp_path / "set"
-
-
-def test_inspect_finds_every_broken_picture_and_no_other(hostile):
-    table = photos.inspect(hostile).set_index("file")
-    facts = ["width", "height", "format", "mode", "problem"]
-    assert table.loc["cats/good.jpg", facts].tolist() == [64, 64, "JPEG", "RGB", ""]
-    assert table.loc["cats/large.png", facts].tolist() == [90, 90, "PNG", "1", ""]
-    reasons = {"truncated": "truncated", "empty": "empty file", "text": "cannot identify", "dot": "only 1 x 1 pixels"}
-    for name, reason in reasons.items():
-        assert reason in table["problem"].filter(like=name).item()
-    assert table["width"].filter(like="truncated").item() == 64
-
-
-def test_inspect_finds_decompression_bombs_and_lets_large_pictures_be(hostile, monkeypatch, recwarn):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(90 * 90 / 1.5))  # Pillow warns: as large as cameras make them
-    assert photos.inspect(hostile).set_index("file")["problem"]["cats/large.png"] == ""
-    assert photos.load_many([hostile / "cats" / "large.png"], 8).shape == (1, 8, 8, 3)
-    assert not recwarn.list
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(90 * 90 / 3))  # Pillow refuses
-    assert "Decompression" in photos.inspect(hostile).set_index("file")["problem"]["cats/large.png"]
-
-
-def test_problems_do_not_repeat_the_folder(hostile):
-    problems = photos.inspect(hostile).set_index("file")["problem"]
-    assert "text.jpg" in problems["cats/text.jpg"]
-    assert not problems.str.contains(str(hostile), regex=False).any()
-
-
-def test_set_aside_loses_nothing(hostile, tmp_path):
-    contents = {p.relative_to(hostile): p.read_bytes() for p in hostile.rglob("*.*")}
-    table, aside = photos.inspect(hostile), tmp_path / "aside"
-    assert photos.set_aside(hostile, table, aside) == 4
-    kept = {p.relative_to(hostile): p.read_bytes() for p in hostile.rglob("*.*")}
-    moved = {p.relative_to(aside): p.read_bytes() for p in aside.rglob("cats/*")}
-    assert not kept.keys() & moved.keys() and kept | moved == contents
-    reasons = pd.read_csv(aside / "reasons.csv").set_index("file")["problem"]
-    assert "truncated" in reasons["cats/truncated.jpg"] and len(reasons) == 4
-    assert (photos.inspect(hostile)["problem"] == "").all()
-    assert photos.set_aside(hostile, table, aside) == 0  # a cell run twice
-
-
-def test_set_aside_adds_to_the_reasons_and_overwrites_nothing(hostile, tmp_path):
-    aside = tmp_path / "aside"
-    photos.set_aside(hostile, photos.inspect(hostile), aside)
-    (hostile / "cats" / "new.jpg").touch()
-    (hostile / "cats" / "empty.jpg").touch()
-    table = photos.inspect(hostile)
-    with pytest.raises(FileExistsError, match=r"empty\.jpg"):
-        photos.set_aside(hostile, table, aside)
-    assert (hostile / "cats" / "new.jpg").exists()
-    assert photos.set_aside(hostile, table[table["file"] != "cats/empty.jpg"], aside) == 1
-    assert len(pd.read_csv(aside / "reasons.csv")) == 5
-
-
-def test_set_aside_refuses_a_place_that_would_count_as_a_class(hostile):
-    with pytest.raises(ValueError, match="outside"):
-        photos.set_aside(hostile, photos.inspect(hostile), hostile / "broken")
 
 
 # --------------------------------------------------------------------------------------------------------------- split
@@ -276,11 +213,11 @@ def test_large_jpeg_loads_as_if_it_had_been_decoded_in_full(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["truncated", "empty", "text"])
-def test_broken_picture_is_named(hostile, name):
+def test_broken_picture_is_named(broken, name):
     with pytest.raises(ValueError, match=rf"{name}\.jpg is not a whole picture"):
-        photos.load(hostile / "cats" / f"{name}.jpg", 32)
+        photos.load(broken / "cats" / f"{name}.jpg", 32)
     with pytest.raises(ValueError, match=rf"{name}\.jpg"):
-        photos.load_many([hostile / "cats" / "good.jpg", hostile / "cats" / f"{name}.jpg"], 32)
+        photos.load_many([broken / "cats" / "good.jpg", broken / "cats" / f"{name}.jpg"], 32)
 
 
 def test_load_refuses_float_pixels_missing_files_and_other_channels(tmp_path):
@@ -349,18 +286,18 @@ def test_pictures_are_decoded_once_and_augmented_anew_in_each_epoch(folder, monk
     assert sequences[0] == sequences[1]
 
 
-def test_broken_picture_stops_the_batches_with_its_name(hostile):
+def test_broken_picture_stops_the_batches_with_its_name(broken):
     import tensorflow as tf
 
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"empty\.jpg is not a whole picture"):
-        brightness(photos.batches(hostile, 8))
+        brightness(photos.batches(broken, 8))
 
 
 @pytest.mark.real
 def test_real_photographs(real_data):
     folder = real_data / "cats_vs_dogs" / "test_set"
-    table = photos.inspect(folder)
-    assert (table["problem"] == "").all() and set(table["label"]) == {"cats", "dogs"}
+    table = photos.list_pictures(folder)
+    assert set(table["label"]) == {"cats", "dogs"}
     X = np.concatenate([pictures for pictures, _ in photos.batches(folder, 64).as_numpy_iterator()])
     np.testing.assert_array_equal(X, photos.load_many([folder / file for file in table["file"]], 64))
     assert 60 < X.mean() < 190

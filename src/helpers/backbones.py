@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,12 @@ from helpers import runtime
 
 BLOCKS = tuple(f"mixed{i}" for i in range(11))
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "inception_v3_drawn_animals_mixed2.npz"
+# Keras's own file of ImageNet weights, as its source names it; a test compares.
+_IMAGENET_URL = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
+    "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+)
+_IMAGENET_MD5 = "bcbd6486424b2319ff4ef7d526e38f63"
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,14 @@ class Backbone:
         "imagenet", "file", "shipped" or "random".
     cut : str
         Name of the last block that is kept, "mixed0" to "mixed10".
+    file : str
+        Name of the reader's weights file, without its folder; empty unless `weights` is "file".
     """
 
     model: keras.Model
     weights: str
     cut: str
+    file: str = ""
 
     @property
     def size(self) -> int:
@@ -52,7 +62,7 @@ class Backbone:
         """One line that says which weights these are."""
         origin = {
             "imagenet": "pre-trained on ImageNet (Keras's own file)",
-            "file": "from the reader's own weights file",
+            "file": f"from the reader's own weights file {self.file}",
             "shipped": "shipped with the course (drawn animals, no cats or dogs)",
             "random": "random, nothing pre-trained",
         }[self.weights]
@@ -78,8 +88,9 @@ def inception_v3(
         Height and width of the pictures in pixels, at least 75. By default 197 (the article's) or, with the shipped
         weights, 96, the size they were trained at.
     weights : str
-        "auto" takes the first at hand of: the file named by `INCEPTION_V3_WEIGHTS`; ImageNet, if Keras has it in its
-        cache or may download it; the shipped weights. "imagenet", "file", "shipped" or "random" insist on one.
+        "auto" takes the first at hand of: the file named by `INCEPTION_V3_WEIGHTS`; the first inception_v3*.h5 in
+        `weights/` of the data folder; ImageNet, if Keras has it in its cache or may download it; the shipped weights.
+        "imagenet", "file" (either of the first two), "shipped" or "random" insist on one.
     cut : str, optional
         Last block to keep, "mixed0" to "mixed10". By default the deepest for which there are weights.
     channels : int
@@ -95,9 +106,9 @@ def inception_v3(
     Raises
     ------
     ValueError
-        If an argument is out of its range, or the weights do not reach the cut.
+        If an argument is out of its range, the weights do not reach the cut, or the reader's file is damaged.
     FileNotFoundError
-        If the weights file asked for is not there.
+        If the weights file asked for is not there: one of the reader, or under `TRANSFER_OFFLINE=1` that of ImageNet.
 
     References
     ----------
@@ -110,14 +121,15 @@ def inception_v3(
     _check(size, cut, channels)
     if source == "random":
         keras.utils.set_random_seed(seed)
-    whole = _whole(size, channels, "imagenet" if source == "imagenet" else None)
+    file = runtime.weights_file() if source == "file" else None
+    whole = _whole(size, channels, _imagenet() if source == "imagenet" else None)
     if source in ("imagenet", "random"):
         model = _cut(whole, cut or "mixed10")
     elif source == "file":
-        model = _with_file(whole, runtime.weights_file(), cut)
+        model = _with_file(whole, file, cut)
     else:
         model = _with_shipped(whole, cut)
-    return Backbone(model, source, model.layers[-1].name)
+    return Backbone(model, source, model.layers[-1].name, file.name if file else "")
 
 
 def freeze(model: keras.Model) -> None:
@@ -217,30 +229,56 @@ def _choose() -> str:
     """Pick the first source at hand; try ImageNet's download, and say so, unless the network is ruled out."""
     if runtime.weights_file():
         return "file"
-    if _imagenet_file().is_file():
-        return "imagenet"
-    if not runtime.offline() and _download_imagenet():
+    if _has_imagenet() or (not runtime.offline() and _try_download()):
         return "imagenet"
     return "shipped"
 
 
 def _imagenet_file() -> Path:
+    """Where Keras keeps its file of ImageNet weights."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home) / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    return Path(home).expanduser() / "models" / _IMAGENET_URL.rpartition("/")[2]
 
 
-def _download_imagenet() -> bool:
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(
-        15
-    )  # Keras sets none, and a firewall that drops packets would hold the notebook for minutes
+def _has_imagenet() -> bool:
+    """Tell whether that file is there and whole: a download that was stopped leaves a part of it under its name."""
     try:
-        InceptionV3(include_top=False, weights="imagenet")
-    except Exception as error:  # Keras wraps every network error in a bare Exception
-        print(f"ImageNet weights could not be downloaded ({error}); the shipped weights are used instead.")
+        with _imagenet_file().open("rb") as file:
+            return hashlib.file_digest(file, "md5").hexdigest() == _IMAGENET_MD5
+    except FileNotFoundError:
         return False
+
+
+def _imagenet() -> Path:
+    """Give the file of ImageNet weights, downloaded if need be and allowed."""
+    path = _imagenet_file()
+    if _has_imagenet():
+        return path
+    if runtime.offline():
+        state = "damaged" if path.exists() else "missing"
+        raise FileNotFoundError(
+            f"weights='imagenet' needs {path}, which is {state}, and TRANSFER_OFFLINE=1 forbids to download it. Unset "
+            "TRANSFER_OFFLINE, copy the file there (data/README.md), or ask for weights='auto'."
+        )
+    # Keras sets no time-out, and a firewall that drops packets would hold the notebook for minutes.
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(15)
+    try:
+        cache = {"cache_dir": path.parent.parent, "cache_subdir": path.parent.name}
+        return Path(keras.utils.get_file(path.name, _IMAGENET_URL, file_hash=_IMAGENET_MD5, **cache))
     finally:
         socket.setdefaulttimeout(timeout)
+
+
+def _try_download() -> bool:
+    """Try to download the ImageNet weights where the reader can see and stop it; tell whether they are there now."""
+    print("No weights at hand. Downloading those of ImageNet (88 MB).")
+    print("Interrupt the kernel to go on with the shipped weights; TRANSFER_OFFLINE=1 never asks the network.")
+    try:
+        _imagenet()
+    except (Exception, KeyboardInterrupt) as error:  # Keras wraps every network error in a bare Exception
+        print(f"No download ({str(error) or 'interrupted'}). Going on with the shipped weights.")
+        return False
     return True
 
 
@@ -253,7 +291,7 @@ def _check(size: int, cut: str | None, channels: int) -> None:
         raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
 
 
-def _whole(size: int, channels: int, weights: str | None) -> keras.Model:
+def _whole(size: int, channels: int, weights: Path | None) -> keras.Model:
     """Build Keras's InceptionV3 behind the scaling that it was trained with."""
     pictures = keras.Input((size, size, channels), name="pictures")
     rgb = pictures if channels == 3 else keras.layers.Concatenate(name="grey_to_rgb")([pictures] * 3)
@@ -272,7 +310,7 @@ def _with_file(whole: keras.Model, path: Path | None, cut: str | None) -> keras.
             f"weights='file' needs a weights file, got {path}. Set INCEPTION_V3_WEIGHTS to its path, or put it into "
             f"{runtime.data_dir() / 'weights'} as inception_v3*.h5."
         )
-    with h5py.File(path) as file:
+    with _damage_named(path), h5py.File(path) as file:
         if "layer_names" in file.attrs:  # the older format, in which Keras publishes InceptionV3: all layers or none
             reach, first = "mixed10", whole
         else:
@@ -281,8 +319,21 @@ def _with_file(whole: keras.Model, path: Path | None, cut: str | None) -> keras.
     if reach is None or BLOCKS.index(cut) > BLOCKS.index(reach):
         raise ValueError(f"{path.name} holds InceptionV3 up to {reach}, which does not reach the cut {cut}.")
     model = _cut(whole, cut)
-    (first or model).load_weights(path)
+    with _damage_named(path):
+        (first or model).load_weights(path)
     return model
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Name the file in what h5py and Keras raise about it, and say what to do."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path} is not a whole file of InceptionV3 weights: {error}. Copy or download it again (data/README.md), "
+            "or remove it and unset INCEPTION_V3_WEIGHTS: other weights are taken then."
+        ) from error
 
 
 def _reach(whole: keras.Model, convolutions: int) -> str | None:

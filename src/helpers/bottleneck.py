@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -107,19 +107,19 @@ def features(
     class_names, y = np.unique(table["label"], return_inverse=True)
     paths = [Path(folder) / file for file in table["file"]]
     vary = _Variants(augment, seed, _shape(base)) if augment else None
-    key = _key(base, table["file"], paths, vary, views, precision)
-    store = _Store((cache or runtime.build_dir() / "features") / key, len(paths) * views, base.model.output_shape[-1])
-    with runtime.lock(store.folder):
-        missing = store.missing()
-        if missing:
-            rows = np.concatenate([np.arange(block.start, block.stop) for block in missing])
-            with tqdm(total=store.rows, unit="picture", desc="features", disable=not progress) as bar:
-                bar.update(store.rows - len(rows))
-                computed = _compute(base, _pictures(base, paths, rows, batch_size, vary), bar, precision)
-                for block in missing:
-                    store.write(block, np.stack(list(islice(computed, len(block)))))
-    if vary:
-        vary.restore()
+    with vary or nullcontext():
+        key = _key(base, table["file"], paths, vary, views, precision)
+        folder = (cache or runtime.build_dir() / "features") / key
+        store = _Store(folder, len(paths) * views, base.model.output_shape[-1])
+        with runtime.lock(store.folder):
+            missing = store.missing()
+            if missing:
+                rows = np.concatenate([np.arange(block.start, block.stop) for block in missing])
+                with tqdm(total=store.rows, unit="picture", desc="features", disable=not progress) as bar:
+                    bar.update(store.rows - len(rows))
+                    computed = _compute(base, _pictures(base, paths, rows, batch_size, vary), bar, precision)
+                    for block in missing:
+                        store.write(block, np.stack(list(islice(computed, len(block)))))
     return Features(store.read(), np.tile(y, views), table["file"].tolist() * views, class_names.tolist(), key)
 
 
@@ -205,7 +205,11 @@ class _Store:
 
 
 class _Variants:
-    """Seeded augmentation: a number always gives the same variant of a picture, whatever was drawn before."""
+    """Seeded augmentation: a number always gives the same variant of a picture, whatever was drawn before.
+
+    As a context it leaves the seed generators as they were, however the block ends: what is drawn later must not depend
+    on what was cached, or on what went wrong.
+    """
 
     def __init__(self, augment, seed, shape):
         self._augment, self._seed, self._shape = augment, seed, shape
@@ -236,8 +240,10 @@ class _Variants:
             )
         return first
 
-    def restore(self):
-        """Leave the seed generators as they were: what is drawn later must not depend on what was cached."""
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
         for state, value in zip(self._states, self._before, strict=True):
             state.assign(value)
 
@@ -272,7 +278,13 @@ def _pictures(base, paths, rows, batch_size, vary):
         return tf.cond(row < len(paths), lambda: picture, lambda: vary(picture, row)) if vary else picture
 
     dataset = tf.data.Dataset.from_tensor_slices(rows).map(decode, tf.data.AUTOTUNE, deterministic=True)
-    return dataset.map(view).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = dataset.map(view).batch(batch_size)
+    if not vary:
+        return batches.prefetch(tf.data.AUTOTUNE)
+    # No thread may draw ahead: after an error it would go on, and change the seed generators once they are restored.
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    return batches.with_options(options)
 
 
 def _compute(base, batches, bar, precision):

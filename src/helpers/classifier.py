@@ -1,9 +1,11 @@
 """The new top: build, compile, train, resume, save, load, predict."""
 
+import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 LABEL_ZH = {"cats": "猫", "dogs": "狗"}
 
-_CLASS_NAMES = "class_names.json"
+_CLASS_NAMES, _SOURCE = "class_names.json", "source.txt"  # entries of the file besides Keras's own
 
 
 def top(features: int, nb_classes: int = 2, units: int = 1024) -> keras.Sequential:
@@ -114,6 +116,7 @@ def train(
     validation_steps: int = 60,
     seed: int = 0,
     checkpoints: Path | None = None,
+    tag: str = "",
     progress: bool = True,
 ) -> dict[str, list[float]]:
     """Train a compiled model; with `checkpoints`, go on after the last epoch that an interrupted run finished.
@@ -130,11 +133,20 @@ def train(
     batch_size : int
         Examples a step; for arrays only, a Dataset has its own.
     steps_per_epoch, validation_steps : int
-        Upper bounds. An epoch is one pass over the data where that takes fewer steps.
+        Upper bounds. An epoch is one pass over the data where that takes fewer steps. Of validation data that are
+        longer a part is taken, always the same, from all over them, for they may come class by class: random rows of
+        arrays, evenly spaced batches of a Dataset (which still has to make the others; one of unknown length gives its
+        first).
     seed : int
         Seed of the shuffling of arrays.
     checkpoints : Path, optional
-        Folder that keeps the state after the last finished epoch. After a finished run a second call returns at once.
+        Folder that keeps the state after the last finished epoch, for one run alone. After a finished run a second
+        call returns at once; with more epochs it goes on. What else makes the run (the optimiser, the loss, the data,
+        the seed, the sizes of batch and epoch) must be the same, or the call is refused: a folder never holds a mixture
+        of two runs, and a long run is never lost because of a slip. The first weights do not count.
+    tag : str
+        Name of the data for `checkpoints`, such as their source. Needed for Datasets, whose content cannot be seen;
+        arrays are told apart by what they hold.
     progress : bool
         Show a progress bar of the epochs and, while an epoch lasts, one of its steps.
 
@@ -146,9 +158,20 @@ def train(
     Raises
     ------
     ValueError
-        If the checkpoints are those of another model.
+        If the checkpoints are those of another model or another run; the message says in what they differ.
     """
-    checkpoint = _Checkpoint(checkpoints, model) if checkpoints else None
+    checkpoint = None
+    if checkpoints:
+        settings = {
+            "tag": tag,
+            "data": _fingerprint(data),
+            "validation data": _fingerprint(validation_data),
+            "batch_size": batch_size,
+            "steps_per_epoch": steps_per_epoch,
+            "validation_steps": validation_steps,
+            "seed": seed,
+        }
+        checkpoint = _Checkpoint(checkpoints, model, settings)
     history = checkpoint.restore() if checkpoint else {}
     done = len(history.get("loss", ()))
     if done >= epochs:
@@ -157,10 +180,7 @@ def train(
         batches = _ShuffledArrays(*data, batch_size, steps_per_epoch, seed, done)
     else:
         batches = data.take(steps_per_epoch)
-    if isinstance(validation_data, tuple):
-        validation = tuple(array[: batch_size * validation_steps] for array in validation_data)
-    else:
-        validation = validation_data and validation_data.take(validation_steps)
+    validation = validation_data and _bounded(validation_data, batch_size, validation_steps)
     callbacks = [checkpoint] if checkpoint else []
     if progress:
         callbacks.append(TqdmCallback(verbose=1, initial=done, total=epochs, desc="train"))
@@ -176,8 +196,8 @@ def train(
     return {name: history.get(name, []) + values for name, values in fitted.history.items()}
 
 
-def save(model: keras.Model, path: Path, class_names: Sequence[str], overwrite: bool = True) -> None:
-    """Save a classifier, its optimiser and the names of its classes in one `.keras` file.
+def save(model: keras.Model, path: Path, class_names: Sequence[str], overwrite: bool = True, source: str = "") -> None:
+    """Save a classifier, its optimiser, the names of its classes and where it comes from in one `.keras` file.
 
     Parameters
     ----------
@@ -189,6 +209,8 @@ def save(model: keras.Model, path: Path, class_names: Sequence[str], overwrite: 
         Names in the order of the outputs.
     overwrite : bool
         Replace an existing file.
+    source : str
+        One line that says which weights it started from, such as `Backbone.source`; `source_of` gives it back.
 
     Raises
     ------
@@ -206,10 +228,9 @@ def save(model: keras.Model, path: Path, class_names: Sequence[str], overwrite: 
         model.optimizer.build(model.trainable_variables)
     with runtime.atomic_path(path) as temporary:
         model.save(temporary)
-        with zipfile.ZipFile(
-            temporary, "a"
-        ) as archive:  # a .keras file is a zip archive; Keras leaves other entries be
+        with zipfile.ZipFile(temporary, "a") as archive:  # what a .keras file is; Keras leaves other entries be
             archive.writestr(_CLASS_NAMES, json.dumps(list(class_names), ensure_ascii=False))
+            archive.writestr(_SOURCE, source)
 
 
 def load(path: Path) -> tuple[keras.Model, list[str]]:
@@ -234,14 +255,31 @@ def load(path: Path) -> tuple[keras.Model, list[str]]:
     ValueError
         If the file was not written by `save`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no model at {path}. Run notebook 09 first: it trains the model and saves it there.")
-    with zipfile.ZipFile(path) as archive:
-        if _CLASS_NAMES not in archive.namelist():
-            raise ValueError(f"{path} holds no class names. Save the model with helpers.classifier.save.")
+    with _saved(path) as archive:
         class_names = json.loads(archive.read(_CLASS_NAMES))
     return keras.models.load_model(path, safe_mode=True), class_names
+
+
+def source_of(path: Path) -> str:
+    """Read from a saved classifier which weights it started from.
+
+    Parameters
+    ----------
+    path : Path
+        A `.keras` file.
+
+    Returns
+    -------
+    str
+        What `save` was given as `source`; empty if nothing.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load`.
+    """
+    with _saved(path) as archive:
+        return archive.read(_SOURCE).decode() if _SOURCE in archive.namelist() else ""
 
 
 def predict(
@@ -302,6 +340,49 @@ def predict(
     return table
 
 
+@contextmanager
+def _saved(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a file that `save` wrote."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no model at {path}. Run notebook 09 first: it trains the model and saves it there.")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no .keras file, or only a part of one. Save or copy the model again.")
+    with zipfile.ZipFile(path) as archive:
+        if _CLASS_NAMES not in archive.namelist():
+            raise ValueError(f"{path} holds no class names. Save the model with helpers.classifier.save.")
+        yield archive
+
+
+def _bounded(data, batch_size, steps):
+    """Take at most so many steps of validation data, from all over them."""
+    if isinstance(data, tuple):
+        n = len(data[0])
+        if n <= batch_size * steps:
+            return data
+        rows = np.sort(np.random.default_rng(0).permutation(n)[: batch_size * steps])  # one part, whatever the seed
+        return tuple(array[rows] for array in data)
+    import tensorflow as tf
+
+    n = int(data.cardinality())
+    if n <= steps:  # or unknown, or endless, which are negative
+        return data.take(steps)
+    spaced = data.enumerate().filter(lambda i, _: i * steps % n < steps)  # each time i * steps passes a multiple of n
+    # Keras warns that the data ran out unless it knows how many batches there are.
+    return spaced.map(lambda _, batch: batch).apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def _fingerprint(data):
+    """Hash the arrays; None for anything else."""
+    if not isinstance(data, tuple):
+        return None
+    digest = hashlib.sha256()
+    for array in data:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
 class _ShuffledArrays(keras.utils.PyDataset):
     """Batches of two arrays in an order that depends on the seed and the epoch alone, so a resumed run repeats it."""
 
@@ -330,9 +411,18 @@ class _ShuffledArrays(keras.utils.PyDataset):
 class _Checkpoint(keras.callbacks.Callback):
     """Keep weights, optimiser state and history after each epoch; history.json is written last and makes it count."""
 
-    def __init__(self, folder, model):
+    def __init__(self, folder, model, settings):
         super().__init__()
         self._folder, self._model, self._history = Path(folder), model, {}
+        run = {
+            "loss": keras.saving.serialize_keras_object(model.loss),
+            "optimizer": type(model.optimizer).__name__,
+            **model.optimizer.get_config(),
+            "trainable weights": [list(weight.shape) for weight in model.trainable_weights],
+            **settings,
+        }
+        del run["name"]  # Keras numbers its optimisers: SGD, SGD_1, ...
+        self._run = json.loads(json.dumps(run))  # as it is read again: lists for tuples
 
     def restore(self):
         """Put the stored state into the model and return the stored history, empty if there is none."""
@@ -341,6 +431,12 @@ class _Checkpoint(keras.callbacks.Callback):
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["shapes"] != self._shapes():
                 raise ValueError(f"{self._folder} keeps another model's training; name another folder or delete it.")
+            differ = [name for name, value in self._run.items() if stored.get("run", {}).get(name) != value]
+            if differ:
+                raise ValueError(
+                    f"{self._folder} keeps another run, of which these differ: {', '.join(differ)}. Set them as they "
+                    "were to go on with it; name another folder, or delete this one, to start anew."
+                )
             self._history = stored["history"]
             self._model.optimizer.build(self._model.trainable_variables)
             self._model.load_weights(self._weights(len(self._history["loss"])))
@@ -352,7 +448,8 @@ class _Checkpoint(keras.callbacks.Callback):
         with runtime.atomic_path(self._weights(epoch + 1)) as temporary:
             self._model.save_weights(temporary)
         with runtime.atomic_path(self._folder / "history.json") as temporary:
-            temporary.write_text(json.dumps({"shapes": self._shapes(), "history": self._history}), encoding="utf-8")
+            state = {"shapes": self._shapes(), "run": self._run, "history": self._history}
+            temporary.write_text(json.dumps(state), encoding="utf-8")
         self._weights(epoch).unlink(missing_ok=True)
 
     def _weights(self, epoch):

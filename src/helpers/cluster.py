@@ -1,9 +1,11 @@
 """Features of the frozen base for very many pictures: computed on a Ray cluster, kept as Parquet files."""
 
+import hashlib
 import io
 import logging
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ import ray
 from tqdm.auto import tqdm
 
 from helpers import backbones, bottleneck, photos, runtime
+
+_FORMAT = "cluster 2"  # part of the sub-folder's name: change it when the Parquet files hold something else
 
 
 def connect(address: str | None = None, cores: int | None = None) -> float:
@@ -56,7 +60,8 @@ def features(
 
     Tasks read the files; actors, each with a copy of the base, decode them and run it. The work is cut into chunks.
     Within a chunk Ray repeats what a worker that died was doing; a finished chunk is on disk, and a later call starts
-    after it.
+    after it. That call reads the pictures whose names it finds there, for only their content tells whether they are
+    those that were computed: the training and the test set may share names, and `out`.
 
     Parameters
     ----------
@@ -65,7 +70,7 @@ def features(
     folder : Path
         Folder with one sub-folder per class; every machine must see it under this path.
     out : Path
-        Folder for the Parquet files, likewise. Each base has a sub-folder of its own in it.
+        Folder for the Parquet files, likewise. Each base has a sub-folder of its own in it, for any pictures.
     actors : int
         Number of copies of the base at work.
     cpus_per_actor : float
@@ -98,21 +103,23 @@ def features(
         found = ray.cluster_resources().get("CPU", 0)
         raise RuntimeError(f"{actors} actors need {needed:g} cores, the cluster has {found:g}. Use fewer actors.")
     table = photos.list_pictures(folder)
-    out = Path(out).resolve() / base.fingerprint[:32]
+    folder = Path(folder).resolve()
+    out = Path(out).resolve() / hashlib.sha256(f"{_FORMAT} {base.fingerprint}".encode()).hexdigest()[:32]
     with runtime.lock(out):
         out.mkdir(parents=True, exist_ok=True)
         with runtime.atomic_path(out / "weights.npz") as path:
             np.savez(path, *base.model.get_weights())
-        done = set(_read(out)[0])
+        done = _done(folder, table["file"], *_read(out)[:2])
         missing = [file for file in table["file"] if file not in done]
         with tqdm(total=len(table), initial=len(table) - len(missing), unit="picture", disable=not progress) as bar:
             for start in range(0, len(missing), chunk):
                 files = missing[start : start + chunk]
-                _extract(base, Path(folder).resolve(), files, out, actors, cpus_per_actor, batch_size)
+                _extract(base, folder, files, out, actors, cpus_per_actor, batch_size)
                 bar.update(len(files))
-        files, X = _read(out)
-    order = {file: i for i, file in enumerate(files)}
-    X = X[[order[file] for file in table["file"]]]
+        files, contents, X = _read(out)
+    content = dict(zip(files, contents, strict=True)) | done  # of one name in several chunks the last is the new one
+    row = {hashed: i for i, hashed in enumerate(contents)}
+    X = X[[row[content[file]] for file in table["file"]]]
     class_names, y = np.unique(table["label"], return_inverse=True)
     return bottleneck.Features(X, y, table["file"].tolist(), class_names.tolist(), out.name)
 
@@ -130,15 +137,23 @@ def _extract(base, folder, files, out, actors, cpus, batch_size):
         compute=ray.data.ActorPoolStrategy(size=actors),
     )
     rows.write_parquet(str(partial))
-    partial.rename(out / f"chunk_{sum(1 for _ in out.glob('chunk_*')):06d}")
+    # Not their count, which would name a chunk that is there if an earlier one was deleted.
+    number = 1 + max((int(chunk.name.removeprefix("chunk_")) for chunk in out.glob("chunk_*")), default=-1)
+    partial.rename(out / f"chunk_{number:06d}")
 
 
 def _decode(row, folder, size, channels):
     file = Path(row["path"]).relative_to(folder).as_posix()
     try:
-        return {"file": file, "picture": photos.load(io.BytesIO(row["bytes"]), size, channels)}
+        picture = photos.load(io.BytesIO(row["bytes"]), size, channels)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
+    return {"file": file, "content": _content(row["bytes"]), "picture": picture}
+
+
+def _content(picture):
+    """Hash the bytes of a picture's file."""
+    return hashlib.sha256(picture).hexdigest()
 
 
 class _Extractor:
@@ -157,13 +172,23 @@ class _Extractor:
     def __call__(self, batch):
         X = self._forward(batch["picture"])
         rows = pa.FixedSizeListArray.from_arrays(X.ravel(), X.shape[1])
-        return pa.table({"file": batch["file"], "features": rows})
+        return pa.table({"file": batch["file"], "content": batch["content"], "features": rows})
+
+
+def _done(folder, files, stored, contents):
+    """Map each file whose features are stored to the hash of its content."""
+    known, hashes = set(stored), set(contents)
+    files = [file for file in files if file in known]  # the others need not be read to know that they are missing
+    with ThreadPoolExecutor() as pool:
+        hashed = zip(files, pool.map(lambda file: _content((folder / file).read_bytes()), files), strict=True)
+        return {file: content for file, content in hashed if content in hashes}
 
 
 def _read(out):
-    """Read the finished chunks: files (n,) and features (n, c)."""
+    """Read the finished chunks, in their order: files (n,), hashes of their contents (n,) and features (n, c)."""
     chunks = [str(file) for folder in sorted(out.glob("chunk_*")) for file in sorted(folder.glob("*.parquet"))]
     if not chunks:
-        return np.empty(0, object), np.empty((0, 0), np.float32)
+        return np.empty(0, object), np.empty(0, object), np.empty((0, 0), np.float32)
     table = parquet.dataset(chunks).to_table()
-    return table["file"].to_numpy(), table["features"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    X = table["features"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    return table["file"].to_numpy(), table["content"].to_numpy(), X

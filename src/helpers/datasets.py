@@ -1,30 +1,20 @@
-"""The public data sets: where they come from, how to download, verify and unpack them, and their layout on disk."""
+"""The public data sets: where they come from, their layout on disk, which are at hand."""
 
-import gzip
 import hashlib
+import os
 import shutil
-import stat
-import tarfile
-import time
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers import drawn_animals, photos, runtime
+from helpers import downloads, drawn_animals, inspection, photos, runtime
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_DRAWN = {"n_train": 200, "n_validation": 50, "n_test": 200}  # drawn animals of each species in each set
 _SPLIT_SEED = 0  # who trains on these pictures shall train on the same ones everywhere
-_PAUSE = 1.0  # seconds before the second attempt; doubled before each further one
-_BLOCK = 2**16  # bytes; what a connection that breaks within a block has brought of it is lost
-
-
-class OfflineError(RuntimeError):
-    """Something needs the network, and `TRANSFER_OFFLINE=1` forbids it."""
 
 
 @dataclass(frozen=True)
@@ -147,112 +137,6 @@ REGISTRY = {
 }
 
 
-def download(
-    url: str,
-    path: Path,
-    *,
-    size: int | None = None,
-    checksum: str | None = None,
-    timeout: tuple[float, float] = (10, 60),
-    attempts: int = 4,
-    progress: bool = True,
-) -> Path:
-    """Download a file, verify it and put it in place; what a broken download has brought is kept and continued.
-
-    A file that is already there, and is the right one as far as can be told, is kept.
-
-    Parameters
-    ----------
-    url : str
-        Where the file is.
-    path : Path
-        Where it shall be. Until it is whole and verified its bytes are in `<path>.part`.
-    size : int, optional
-        Its size in bytes.
-    checksum : str, optional
-        "sha256:..." or "md5:...", hexadecimal.
-    timeout : (float, float)
-        Longest wait in seconds for a connection, and for the next byte.
-    attempts : int
-        Connections to try before giving up; each continues where the one before broke.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    OfflineError
-        If the file is missing and `TRANSFER_OFFLINE=1`.
-    ConnectionError
-        If all attempts failed.
-    OSError
-        If the server refuses the file, or the disk has no room for it.
-    ValueError
-        If another file came than the one wanted. It is removed.
-    """
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    with runtime.lock(path):
-        if path.exists() and not _fault(path, size, checksum):
-            return path
-        if runtime.offline():
-            raise OfflineError(f"TRANSFER_OFFLINE=1 forbids to download {url}. Unset it, or copy the file to {path}.")
-        _persist(url, part, size, timeout, attempts, progress)
-        fault = _fault(part, size, checksum)
-        _validator(part).unlink(missing_ok=True)
-        if fault:
-            part.unlink()
-            raise ValueError(f"{url}: {fault}. The file was removed; try again, or get it as data/README.md says.")
-        part.replace(path)
-    return path
-
-
-def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a zip or tar file into a new folder, which appears only once it is complete.
-
-    Parameters
-    ----------
-    archive : Path
-        The file.
-    folder : Path
-        The folder to make.
-
-    Returns
-    -------
-    Path
-        `folder`.
-
-    Raises
-    ------
-    FileExistsError
-        If the folder is there already.
-    ValueError
-        If a member would land outside the folder or is no plain file (a link, a device), or if the archive is broken.
-        Nothing is left behind.
-    OSError
-        If the disk has no room for it.
-    """
-    archive, folder = Path(archive), Path(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
-    with runtime.lock(folder):
-        if folder.exists():
-            raise FileExistsError(f"{folder} exists already. Remove it, or unpack to another folder.")
-        shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
-        partial.mkdir()
-        try:
-            _extract(archive, partial)
-            partial.replace(folder)
-        except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"{archive} is broken: {error}. Download it again.") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    return folder
-
-
 def fetch(name: str, folder: Path | None = None) -> Path:
     """Bring a data set to its place: download, verify, unpack, lay out. Does nothing where it is there already.
 
@@ -276,24 +160,30 @@ def fetch(name: str, folder: Path | None = None) -> Path:
         If there is no such data set, or what came is not what was wanted.
     FileNotFoundError
         If the data set has no public address and is not there.
-    OfflineError, ConnectionError, OSError
-        As `download`.
+    FileExistsError
+        If something else is in its place.
+    downloads.OfflineError, ConnectionError, OSError
+        As `downloads.download`.
     """
     if name not in REGISTRY:
         raise ValueError(f"name must be one of {sorted(REGISTRY)}, got {name!r}.")
     dataset = REGISTRY[name]
     folder = Path(folder or runtime.data_dir())
-    target, downloads = folder / dataset.becomes, folder / "downloads"
-    if target.exists():
+    target, place = folder / dataset.becomes, folder / "downloads"
+    if _is_there(dataset, folder):
         return target
     if dataset.url is None:
         raise FileNotFoundError(f"{name} is not in {target} and has no lasting public address: {dataset.advice}.")
-    with runtime.lock(downloads / name):
-        if target.exists():  # another process was faster
+    with runtime.lock(place / name):
+        if _is_there(dataset, folder):  # another process was faster
             return target
-        archive = downloads / dataset.file_name
-        download(dataset.url, archive, size=dataset.size, checksum=dataset.checksum)
-        scratch = downloads / f".{name}"
+        if target.is_file() or any(path.is_file() for path in target.rglob("*")):
+            raise FileExistsError(
+                f"{target} is there, but holds nothing of {name} as data/README.md lays it out. Remove or change it."
+            )
+        archive = place / dataset.file_name
+        downloads.download(dataset.url, archive, size=dataset.size, checksum=dataset.checksum)
+        scratch = place / f".{name}"
         shutil.rmtree(scratch, ignore_errors=True)  # left by a run that was killed
         scratch.mkdir()
         try:
@@ -303,6 +193,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
             raise ValueError(f"{archive} was removed, for it is not what was wanted: {error}") from error
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(target, ignore_errors=True)  # empty folders
             ready.replace(target)
             archive.unlink(missing_ok=True)
         finally:
@@ -311,7 +202,9 @@ def fetch(name: str, folder: Path | None = None) -> Path:
 
 
 def at_hand() -> "pd.DataFrame":
-    """Tell which data sets are there.
+    """Tell which data sets are there, an empty folder being none.
+
+    Weights count wherever `backbones.inception_v3` finds them: a file of the reader's own, or Keras's cache.
 
     Returns
     -------
@@ -324,7 +217,7 @@ def at_hand() -> "pd.DataFrame":
     rows = []
     for dataset in REGISTRY.values():
         folder = runtime.data_dir() / dataset.becomes
-        there = folder.exists()
+        there = _is_there(dataset, runtime.data_dir()) or (dataset.name == "inception_v3_weights" and _has_weights())
         rows.append(
             {
                 "name": dataset.name,
@@ -356,13 +249,16 @@ def cats_vs_dogs(seed: int = 0) -> photos.Pictures:
         Its `source` says which pictures these are.
     """
     for name in ("cats_vs_dogs", "cats_vs_dogs_small"):
-        folder = runtime.data_dir() / REGISTRY[name].becomes
-        if folder.is_dir():
+        if _is_there(REGISTRY[name], runtime.data_dir()):
+            folder = runtime.data_dir() / REGISTRY[name].becomes
             return _described(folder, f"{{n:,}} photographs of cats and dogs from {name}")
     if not runtime.offline() and _download_small():
         return cats_vs_dogs(seed)
-    folder = runtime.build_dir() / "drawn_animals" / f"cats_and_dogs_{seed}"
-    drawn_animals.write_folder(folder, seed=seed)
+    # The name says what decides how the pictures look, so that those of another version are not taken for these.
+    code = hashlib.sha256(Path(drawn_animals.__file__).read_bytes()).hexdigest()[:8]
+    sizes = "_".join(str(n) for n in _DRAWN.values())
+    folder = runtime.build_dir() / "drawn_animals" / f"cats_and_dogs_{sizes}_seed_{seed}_code_{code}"
+    drawn_animals.write_folder(folder, **_DRAWN, seed=seed)
     return _described(folder, "drawn animals (no photographs at hand): {n:,} cats and dogs")
 
 
@@ -379,6 +275,21 @@ def _download_small() -> bool:
     return True
 
 
+def _is_there(dataset: Dataset, folder: Path) -> bool:
+    """Tell whether a data set is in its place below `folder`, with something in it."""
+    target = folder / dataset.becomes
+    return target.is_dir() and _COUNTS[dataset.name](target) > 0 if dataset.items else target.is_file()
+
+
+def _has_weights() -> bool:
+    """Tell whether the reader has InceptionV3 weights elsewhere than `fetch` puts them."""
+    if path := runtime.weights_file():
+        return path.is_file()
+    entry = REGISTRY["inception_v3_weights"]
+    cached = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models" / entry.file_name
+    return cached.is_file() and not downloads.fault(cached, entry.size, entry.checksum)
+
+
 def _described(root: Path, what: str) -> photos.Pictures:
     """Pictures with the line that says what they are and how many."""
     n = photos.Pictures(root, "").counts.sum(axis="columns")
@@ -386,138 +297,9 @@ def _described(root: Path, what: str) -> photos.Pictures:
     return photos.Pictures(root, f"Pictures: {what.format(n=n.sum())} ({sets})")
 
 
-def _persist(url: str, part: Path, size: int | None, timeout: tuple, attempts: int, progress: bool) -> None:
-    """Fill `part`, with a new connection after each one that fails."""
-    import requests
-    from urllib3.exceptions import HTTPError  # of the raw stream, which requests does not translate
-
-    for attempt in range(attempts):
-        if attempt:
-            time.sleep(_PAUSE * 2 ** (attempt - 1))
-        try:
-            return _receive(url, part, size, timeout, progress)
-        except requests.HTTPError as error:
-            code = error.response.status_code
-            if code < 500 and code not in (408, 429):  # asking again would not change the answer
-                raise OSError(f"{error}. The file may have moved; data/README.md tells of other ways.") from error
-            reason = error
-        except (ConnectionError, requests.ConnectionError, requests.Timeout, HTTPError) as error:
-            reason = error
-    kept = part.stat().st_size if part.exists() else 0
-    raise ConnectionError(
-        f"{url}: gave up after {attempts} attempts, {kept:,} bytes are kept. Try again to continue. Last: {reason}"
-    ) from reason
-
-
-def _receive(url: str, part: Path, size: int | None, timeout: tuple, progress: bool) -> None:
-    """Append to `part` what is missing, over one connection."""
-    import requests
-    from tqdm.auto import tqdm
-
-    # What is there is of use only if it can be told whether the file on the server is still the same.
-    have = part.stat().st_size if part.exists() and _validator(part).exists() else 0
-    headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": _validator(part).read_text()}
-    with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
-        content_range = response.headers.get("Content-Range", "")
-        if response.status_code == 416 and content_range == f"bytes */{have}":
-            return  # the last run was stopped after the last byte
-        if response.status_code == 416 or (response.status_code == 206 and f"bytes {have}-" not in content_range):
-            part.unlink(missing_ok=True)
-            raise ConnectionError(f"the server cannot continue at byte {have:,}")
-        response.raise_for_status()
-        if response.status_code == 200:  # the whole file: it has changed, or the server cannot continue
-            have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        if size and total and total != size:
-            raise ValueError(f"{url}: wanted {size:,} bytes, the server offers {total:,}. See data/README.md.")
-        _check_space(part.parent, total - have if total else 0)
-        if not have:
-            part.unlink(missing_ok=True)
-            _note_validator(part, response.headers)
-        bar = tqdm(desc=part.stem, total=total, initial=have, unit="B", unit_scale=True, disable=not progress)
-        with bar, part.open("ab") as file:
-            # Raw: some servers declare a .tar.gz a compressed .tar, and requests would hand out the .tar.
-            for block in response.raw.stream(_BLOCK, decode_content=False):
-                file.write(block)
-                bar.update(len(block))
-
-
-def _validator(part: Path) -> Path:
-    """File that keeps by what the server knows the version of which `part` is a part."""
-    return part.with_name(part.name + ".validator")
-
-
-def _note_validator(part: Path, headers: dict) -> None:
-    """Keep the ETag or the date of what is about to come; a weak ETag cannot continue a file (RFC 9110, 13.1.5)."""
-    tag = headers.get("ETag", "W/")
-    version = headers.get("Last-Modified") if tag.startswith("W/") else tag
-    if version:
-        _validator(part).write_text(version)
-    else:
-        _validator(part).unlink(missing_ok=True)
-
-
-def _fault(path: Path, size: int | None, checksum: str | None) -> str:
-    """Say what was wanted and what came; "" where the file is right."""
-    got = path.stat().st_size
-    if size is not None and got != size:
-        return f"wanted {size:,} bytes, got {got:,}"
-    if checksum is None:
-        return ""
-    algorithm = checksum.partition(":")[0]
-    with path.open("rb") as file:
-        got = f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
-    return "" if got == checksum else f"wanted {checksum}, got {got}"
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    """Refuse to start what the disk has no room for."""
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise OSError(
-            f"{folder} needs {needed / 1e6:,.0f} MB more, the disk has {free / 1e6:,.0f} MB free. "
-            "Make room, or set TRANSFER_DATA to a folder on another disk."
-        )
-
-
-def _extract(archive: Path, folder: Path) -> None:
-    """Unpack, after a look at every member."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as file:
-            members = file.infolist()
-            for member in members:
-                kind = stat.S_IFMT(member.external_attr >> 16)
-                _check_member(archive, member.filename, plain=kind in (0, stat.S_IFREG, stat.S_IFDIR))
-            _check_space(folder, sum(member.file_size for member in members))
-            file.extractall(folder)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as file:
-            members = file.getmembers()
-            while file.fileobj.read(_BLOCK):  # tarfile stops before the checksum at the end of a .gz
-                pass
-            for member in members:
-                _check_member(archive, member.name, plain=member.isfile() or member.isdir())
-            _check_space(folder, sum(member.size for member in members))
-            file.extractall(folder, members, filter="data")
-    else:
-        raise ValueError(f"{archive} is neither a zip nor a tar file. Download it again.")
-
-
-def _check_member(archive: Path, name: str, plain: bool) -> None:
-    """Refuse what would be written elsewhere; Windows reads more into a name than others, so its reading counts."""
-    path = PureWindowsPath(name)
-    if path.drive or path.root or ".." in path.parts:
-        raise ValueError(f"{archive} would write outside its folder: {name!r}. Do not use it.")
-    if not plain:
-        raise ValueError(f"{archive} holds {name!r}, a link or device instead of a file. Do not use it.")
-
-
 def _lay_out_full(archive: Path, scratch: Path, items: int) -> Path:
     """PetImages/{Cat,Dog} -> four fifths for training, the rest in halves."""
-    pictures = unpack(archive, scratch / "unpacked") / "PetImages"
+    pictures = downloads.unpack(archive, scratch / "unpacked") / "PetImages"
     for old, new in (("Cat", "cats"), ("Dog", "dogs")):
         (pictures / old).rename(pictures / new)
     _share_out(pictures, scratch / "ready", n_train=items * 4 // 5)
@@ -526,7 +308,7 @@ def _lay_out_full(archive: Path, scratch: Path, items: int) -> Path:
 
 def _lay_out_small(archive: Path, scratch: Path, items: int) -> Path:
     """{train,validation}/{cats,dogs} -> the same, with half of the validation set for testing."""
-    pictures = unpack(archive, scratch / "unpacked") / "cats_and_dogs_filtered"
+    pictures = downloads.unpack(archive, scratch / "unpacked") / "cats_and_dogs_filtered"
     _share_out(pictures / "train", scratch / "ready", n_train=items)
     _share_out(pictures / "validation", scratch / "ready", n_train=0)
     return _counted(scratch / "ready", items)
@@ -534,7 +316,7 @@ def _lay_out_small(archive: Path, scratch: Path, items: int) -> Path:
 
 def _lay_out_reviews(archive: Path, scratch: Path, items: int) -> Path:
     """sorted_data_acl as it is, if no file of it is short."""
-    ready = unpack(archive, scratch / "unpacked") / "sorted_data_acl"
+    ready = downloads.unpack(archive, scratch / "unpacked") / "sorted_data_acl"
     for file in _review_files(ready):
         n = _count_in_file(file)
         if n != items // 8:
@@ -544,10 +326,10 @@ def _lay_out_reviews(archive: Path, scratch: Path, items: int) -> Path:
 
 def _share_out(pictures: Path, ready: Path, n_train: int) -> None:
     """Set the broken pictures aside and move the others to their sets; what is not for training goes in halves."""
-    table = photos.inspect(pictures)
+    table = inspection.inspect(pictures)
     good = table[table["problem"] == ""].reset_index(drop=True)
     if len(good) < len(table):
-        n = photos.set_aside(pictures, table, ready / "set_aside")
+        n = inspection.set_aside(pictures, table, ready / "set_aside")
         print(f"{n:,} broken pictures set aside; set_aside/reasons.csv says why.")
     n_train = min(n_train, len(good))
     n_validation = (len(good) - n_train) // 2
