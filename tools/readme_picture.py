@@ -31,15 +31,15 @@ def draw_results(ax, results: dict[str, dict]) -> None:
     ax.barh(names, [entry[entry["metric"]] for entry in compared], color="tab:blue", alpha=0.75, label="method")
     ax.plot([entry["baseline_score"] for entry in compared], names, "k|", ms=13, mew=2.5, label="its baseline")
     ax.invert_yaxis()
-    ax.set(xlim=(0.4, 1), xlabel="score on the test set", title="Each method beside its baseline")
-    ax.legend(loc="lower right", bbox_to_anchor=(1, -0.16), ncols=2, frameon=False)
+    ax.set(xlim=(0.3, 1), xlabel="score on the test set", title="Each method beside its baseline")
+    ax.get_figure().legend(loc="outside lower right", ncols=2, frameon=False)
 
 
 def main() -> None:
     """Read the results, draw, save."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else runtime.build_dir() / "results.json"
     results = json.loads(path.read_text(encoding="utf-8"))
-    figure = plt.figure(figsize=(14, 4.8), layout="constrained")
+    figure = plt.figure(figsize=(14, 5.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
     draw_animals(left.subplots(len(drawn_animals.STYLES), len(SPECIES)))
     draw_results(right.subplots(), results)
