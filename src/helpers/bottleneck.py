@@ -217,17 +217,15 @@ class _Variants:
             augment.build((None, *shape))
         self._states = [state for state in augment.variables if state.path.endswith("seed_generator_state")]
         self._before = [np.asarray(state.value) for state in self._states]
+        self._transform = tf.function(lambda picture: augment(picture[None], training=True)[0])
 
     def __call__(self, picture, number):
         """Draw variant `number` of one picture, float32 (height, width, channels) in 0..255."""
-        seeds = tf.ensure_shape(tf.numpy_function(self._seeds, [number], tf.int64), (len(self._states), 2))
-        for state, value in zip(self._states, tf.unstack(seeds), strict=True):
-            state.assign(tf.cast(value, state.dtype))
-        return tf.ensure_shape(self._augment(picture[None], training=True)[0], self._shape)
-
-    def _seeds(self, number):
         # Below 2**31 they fit every integer type that the state of a seed generator has.
-        return np.random.default_rng([self._seed, int(number)]).integers(2**31, size=(len(self._states), 2))
+        seeds = np.random.default_rng([self._seed, int(number)]).integers(2**31, size=(len(self._states), 2))
+        for state, value in zip(self._states, seeds, strict=True):
+            state.assign(value)
+        return tf.ensure_shape(self._transform(picture), self._shape)
 
     def probe(self):
         """Augment a picture of noise: the outcome tells any two augmentations, and any two seeds, apart."""
@@ -274,17 +272,15 @@ def _pictures(base, paths, rows, batch_size, vary):
         picture = tf.ensure_shape(tf.numpy_function(read, [row], tf.uint8), _shape(base))
         return tf.cast(picture, tf.float32), row
 
-    def view(picture, row):
-        return tf.cond(row < len(paths), lambda: picture, lambda: vary(picture, row)) if vary else picture
-
     dataset = tf.data.Dataset.from_tensor_slices(rows).map(decode, tf.data.AUTOTUNE, deterministic=True)
-    batches = dataset.map(view).batch(batch_size)
+    batches = dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
     if not vary:
-        return batches.prefetch(tf.data.AUTOTUNE)
-    # No thread may draw ahead: after an error it would go on, and change the seed generators once they are restored.
-    options = tf.data.Options()
-    options.experimental_optimization.inject_prefetch = False
-    return batches.with_options(options)
+        return (pictures for pictures, _ in batches)
+    # Variants are drawn here and not in the threads: there is one seed for all, and nothing may draw ahead of an error.
+    return (
+        tf.stack([vary(p, row) if row >= len(paths) else p for p, row in zip(pictures, numbers.numpy(), strict=True)])
+        for pictures, numbers in batches
+    )
 
 
 def _compute(base, batches, bar, precision):
