@@ -12,7 +12,7 @@ from keras.src.applications import inception_v3 as keras_inception_v3
 from keras.src.legacy.saving import legacy_h5_format  # the format in which Keras publishes InceptionV3
 from keras.src.utils import file_utils
 
-from helpers import backbones
+from helpers import backbones, runtime
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +204,16 @@ def test_freeze_leaves_nothing_to_train(base):
     assert backbones.parameter_counts(base.model) == {"trainable": 0, "frozen": base.model.count_params()}
 
 
+def test_freeze_reaches_what_was_unfrozen_by_hand_inside_a_frozen_model():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.BatchNormalization()])
+    model = keras.Sequential([keras.Input((4,)), inner])
+    backbones.freeze(model)
+    for layer in inner.layers:
+        layer.trainable = True
+    backbones.freeze(model)
+    assert not any(layer.trainable for layer in [model, inner, *inner.layers])
+
+
 def test_unfreeze_from_trains_the_convolutions_of_the_block_and_nothing_else(base):
     names = backbones.unfreeze_from(base.model, "mixed2")
     assert len(names) == 7  # the block has seven convolutions
@@ -267,7 +277,14 @@ def test_a_model_is_split_at_its_own_blocks_and_in_their_order(base, blocks, mes
 
 
 @pytest.mark.real
-def test_real_imagenet_weights_load_up_to_mixed8(real_data, monkeypatch):
-    monkeypatch.delenv("INCEPTION_V3_WEIGHTS", raising=False)
+def test_a_real_weights_file_is_taken_as_deep_as_it_reaches(real_data):
+    file = runtime.weights_file()
+    if file is None:
+        pytest.skip(f"no weights file in {real_data / 'weights'}")
     base = backbones.inception_v3()
-    assert (base.weights, base.cut, base.size) == ("file", "mixed8", 197)
+    assert (base.weights, base.file, base.size) == ("file", file.name, 197)
+    arrays = []
+    with h5py.File(file) as content:
+        content.visititems(lambda _, item: arrays.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    for weight in base.model.get_weights():
+        assert any(weight.shape == array.shape and (weight == array).all() for array in arrays)

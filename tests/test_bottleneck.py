@@ -278,10 +278,10 @@ def test_bfloat16_stays_close_and_does_not_leak_into_later_calls(shipped):
 
 @pytest.mark.real
 def test_real_photographs_with_the_backbone_at_hand(real_data):
-    from helpers import backbones
+    from helpers import backbones, datasets
 
     base = backbones.inception_v3(size=75, weights="random", cut="mixed2")
-    folder = real_data / "cats_vs_dogs" / "test_set"
+    folder = datasets.cats_vs_dogs().test
     found = extract(base, folder)
     assert found.X.shape[0] == len(photos.list_pictures(folder))
     np.testing.assert_allclose(found.X[-5:], direct(base, folder)[-5:], atol=1e-4)

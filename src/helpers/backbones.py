@@ -1,7 +1,6 @@
 """InceptionV3: which weights, where to cut it, freeze and unfreeze."""
 
 import hashlib
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,7 +133,9 @@ def inception_v3(
 
 def freeze(model: keras.Model) -> None:
     """Make no layer of `model` trainable; batch normalisation then also keeps its moving statistics."""
-    model.trainable = False
+    # Each by itself: Keras passes on only a change, and would leave alone what was unfrozen inside a frozen model.
+    for layer in [*_all_layers(model), model]:
+        layer.trainable = False
 
 
 def unfreeze_from(model: keras.Model, block: str) -> list[str]:
@@ -236,8 +237,7 @@ def _choose() -> str:
 
 def _imagenet_file() -> Path:
     """Where Keras keeps its file of ImageNet weights."""
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home).expanduser() / "models" / _IMAGENET_URL.rpartition("/")[2]
+    return runtime.keras_models_dir() / _IMAGENET_URL.rpartition("/")[2]
 
 
 def _has_imagenet() -> bool:

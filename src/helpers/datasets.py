@@ -1,7 +1,6 @@
 """The public data sets: where they come from, their layout on disk, which are at hand."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -286,7 +285,7 @@ def _has_weights() -> bool:
     if path := runtime.weights_file():
         return path.is_file()
     entry = REGISTRY["inception_v3_weights"]
-    cached = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models" / entry.file_name
+    cached = runtime.keras_models_dir() / entry.file_name
     return cached.is_file() and not downloads.fault(cached, entry.size, entry.checksum)
 
 

@@ -70,6 +70,11 @@ def weights_file() -> Path | None:
     return next(iter(sorted((data_dir() / "weights").glob("inception_v3*.h5"))), None)
 
 
+def keras_models_dir() -> Path:
+    """Folder in which Keras keeps the weights that it downloads: `models/` in `KERAS_HOME`, or in ~/.keras."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+
+
 def offline() -> bool:
     """Tell whether `TRANSFER_OFFLINE=1` forbids every use of the network."""
     return _switch("TRANSFER_OFFLINE")
