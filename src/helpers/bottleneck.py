@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -167,6 +168,12 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
     return run
 
 
+@lru_cache(maxsize=1)
+def _compiled(base, fingerprint, precision):
+    """Compile once for training, validation and test set; the fingerprint changes when the weights do."""
+    return forward(base, precision)
+
+
 class _Store:
     """A table of float32 rows on disk, with a checksum for each block of rows that is finished."""
 
@@ -285,7 +292,7 @@ def _pictures(base, paths, rows, batch_size, vary):
 
 def _compute(base, batches, bar, precision):
     """Yield the features (c,) of one picture after the other."""
-    run = forward(base, precision)
+    run = _compiled(base, base.fingerprint, precision)
     for pictures in batches:
         rows = run(pictures)
         bar.update(len(rows))
