@@ -5,6 +5,7 @@ READY := .venv/.ready
 REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
 EMBEDDED := env -u INCEPTION_V3_WEIGHTS -u TRANSFER_FAST TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME="$(CURDIR)/build/test/keras"
+NBVAL := TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest @tests/nbval.args -p no:cacheprovider
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
 .PHONY: help lab cluster run refresh test test-real release assignments bench lock clean
@@ -53,8 +54,9 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/test
-	$(EMBEDDED) $(BIN)/python -m pytest tests
-	TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest notebooks @tests/nbval.args --durations 10 -p no:cacheprovider
+	$(EMBEDDED) $(BIN)/python -m pytest tests --numprocesses auto --dist worksteal
+	@# Two halves side by side, for few cells keep two cores busy; 10 and 11 use the model of 09 and stay in its half.
+	@$(NBVAL) notebooks/0[0-7]* & half=$$!; $(NBVAL) notebooks/0[89]* notebooks/1*; ended=$$?; wait $$half && exit $$ended
 
 test-real: $(READY)
 	@test -d "$(REAL)" || { echo "No real data: TRANSFER_DATA must name a folder laid out as data/README.md says, got '$(REAL)'"; exit 1; }
