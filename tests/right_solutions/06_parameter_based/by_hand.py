@@ -50,7 +50,7 @@ def transfer(encoders, copied, frozen, classes=10):
 
 def changes(model, train):
     def flat():
-        return [np.concatenate([np.ravel(w.numpy()) for w in layer.weights]) for layer in model.layers]
+        return [np.concatenate([[0], *(np.ravel(w.numpy()) for w in layer.weights)]) for layer in model.layers]
 
     before = flat()
     train()

@@ -2,6 +2,7 @@
 
 Fails test_strength_changes: A Python number is read once
 Fails test_loss_value: outvotes the smaller one
+Fails test_training: set_strength does not reach the compiled step
 """
 
 

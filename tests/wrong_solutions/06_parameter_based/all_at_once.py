@@ -49,4 +49,4 @@ def changes(model, train):
     before = [layer.weights for layer in model.layers]
     train()
     pairs = [zip(old, layer.weights, strict=True) for old, layer in zip(before, model.layers, strict=True)]
-    return [max(float(np.abs(np.subtract(b, a)).max()) for a, b in pair) for pair in pairs]
+    return [max([0.0, *(float(np.abs(np.subtract(b, a)).max()) for a, b in pair)]) for pair in pairs]
