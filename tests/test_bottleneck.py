@@ -276,6 +276,20 @@ def test_bfloat16_stays_close_and_does_not_leak_into_later_calls(shipped):
         bottleneck.forward(shipped, "float16")
 
 
+def test_a_base_whose_weights_changed_is_compiled_anew(shipped):
+    X = np.random.default_rng(0).integers(0, 256, (2, 75, 75, 3)).astype("float32")
+    kept = shipped.model.get_weights()
+    before = bottleneck.forward(shipped)(X)
+    try:
+        shipped.model.set_weights([weight * 0.9 for weight in kept])
+        wanted = shipped.model.predict(X, verbose=0).mean(axis=(1, 2))
+        after = bottleneck.forward(shipped)(X)
+    finally:
+        shipped.model.set_weights(kept)
+    assert np.abs(before - wanted).max() > 0.01 * wanted.max()
+    np.testing.assert_allclose(after, wanted, rtol=1e-3, atol=1e-4 * wanted.max())
+
+
 @pytest.mark.real
 def test_real_photographs_with_the_backbone_at_hand(real_data):
     from helpers import backbones, datasets

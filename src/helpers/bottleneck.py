@@ -149,13 +149,7 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
     """
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision must be float32 or bfloat16, got {precision!r}.")
-    shape = (None, *_shape(base))
-
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
-    def pooled(pictures):
-        return tf.reduce_mean(base.model(pictures, training=False), axis=(1, 2))
-
-    graph = convert_variables_to_constants_v2(pooled.get_concrete_function())
+    graph = _graph(base.model, _shape(base), precision, base.fingerprint)
 
     def run(pictures):
         # The option is one of all TensorFlow, and counts when a graph runs.
@@ -169,9 +163,14 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
 
 
 @lru_cache(maxsize=1)
-def _compiled(base, fingerprint, precision):
+def _graph(model, shape, precision, fingerprint):
     """Compile once for training, validation and test set; the fingerprint changes when the weights do."""
-    return forward(base, precision)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
+    def pooled(pictures):
+        return tf.reduce_mean(model(pictures, training=False), axis=(1, 2))
+
+    return convert_variables_to_constants_v2(pooled.get_concrete_function())
 
 
 class _Store:
@@ -292,7 +291,7 @@ def _pictures(base, paths, rows, batch_size, vary):
 
 def _compute(base, batches, bar, precision):
     """Yield the features (c,) of one picture after the other."""
-    run = _compiled(base, base.fingerprint, precision)
+    run = forward(base, precision)
     for pictures in batches:
         rows = run(pictures)
         bar.update(len(rows))
