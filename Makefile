@@ -54,7 +54,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/test
-	$(EMBEDDED) $(BIN)/python -m pytest tests --numprocesses auto --dist worksteal
+	$(EMBEDDED) $(BIN)/python -m pytest tests --numprocesses auto --dist loadfile
 	@# Two halves side by side, for few cells keep two cores busy; 10 and 11 use the model of 09 and stay in its half.
 	@$(NBVAL) notebooks/0[0-7]* & half=$$!; $(NBVAL) notebooks/0[89]* notebooks/1*; ended=$$?; wait $$half && exit $$ended
 
