@@ -60,7 +60,7 @@ test: $(READY)
 
 test-real: $(READY)
 	@test -d "$(REAL)" || { echo "No real data: TRANSFER_DATA must name a folder laid out as data/README.md says, got '$(REAL)'"; exit 1; }
-	$(ON_REAL) $(BIN)/python -m pytest tests -m real
+	$(ON_REAL) $(BIN)/python -m pytest tests -m real --numprocesses auto
 	$(ON_REAL) TRANSFER_FAST=1 TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 06 08 09 10 11 12
 
 release: $(READY)
