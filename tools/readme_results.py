@@ -45,7 +45,7 @@ def speed(bench: dict) -> str:
     """Lay out the rows of the benchmarks."""
 
     def figure(value, unit=""):
-        return "" if value is None else f"{value:,.3g} {unit}".strip()
+        return "" if value is None else f"{value:,.{'0f' if value >= 1000 else '3g'}} {unit}".strip()
 
     rows = []
     for entry in bench["rows"]:
@@ -53,7 +53,8 @@ def speed(bench: dict) -> str:
         if "accuracy" in entry:
             what += f"; test accuracy {percent(entry['accuracy'])} against {percent(entry['other_accuracy'])}"
         ours, other = (figure(entry[side], entry["unit"]) for side in ("ours", "other"))
-        rows.append([what, ours, other, figure(entry.get("ratio")), entry["target"], "yes" if entry["met"] else "no"])
+        met = "" if entry["target"].startswith("none") else "yes" if entry["met"] else "no"
+        rows.append([what, ours, other, figure(entry.get("ratio")), entry["target"], met])
     return markdown(["what", "ours", "other", "ratio", "target", "met"], rows)
 
 
