@@ -55,7 +55,7 @@ def test_its_first_cell_says_what_it_is(path):
     assert tests == sum(tool.grader(cell)["points"] for cell in cells_of(path, "tests"))
     assert words == sum(tool.grader(cell)["points"] for cell in cells_of(path, "words"))
     assert total == tests + words == 20
-    assert 30 <= int(re.search(r"\| time \| about (\d+) minutes", text)[1]) <= 80
+    assert 30 <= int(re.search(r"\| time \| about (\d+) minutes", text)[1]) <= 60
     assert "| seed | `SEED` in the next cell" in text
 
 

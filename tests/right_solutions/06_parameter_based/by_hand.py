@@ -1,12 +1,7 @@
-"""Eigenvectors of the covariance, a training loop without fit, weights assigned one by one, one flat comparison."""
+"""Turned uniform data, a training loop without fit, weights assigned one by one, one flat comparison."""
 
 
-# %% linear
-def best_linear_code(X, m):
-    values, vectors = np.linalg.eigh(np.cov(X, rowvar=False))
-    return np.mean(X, axis=0), vectors[:, np.argsort(values)[::-1][:m]]
-
-
+# %% fooled
 def fooled():
     rng = np.random.default_rng([SEED, 77])
     X = rng.uniform(-1, 1, (600, 3)) * [40, 1, 1]

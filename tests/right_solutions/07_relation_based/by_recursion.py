@@ -72,16 +72,3 @@ def choose(rules, candidates, facts, q):
         if value > highest:
             best, highest = mapping, value
     return best
-
-
-# %% losses
-def deep_coral(H_S, H_T):
-    n, m = len(H_S), len(H_T)
-    S, T = H_S - np.mean(H_S, axis=0), H_T - np.mean(H_T, axis=0)
-    C_S, C_T = np.einsum("ni,nj->ij", S, S) / (n - 1), np.einsum("ni,nj->ij", T, T) / (m - 1)
-    return ((C_S - C_T) ** 2).mean() / 4
-
-
-def relative(H_S, H_T):
-    size = np.trace(np.cov(H_S.T))
-    return np.abs(np.cov(H_S.T) - np.cov(H_T.T)).max() / size

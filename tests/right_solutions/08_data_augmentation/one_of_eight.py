@@ -25,13 +25,6 @@ def training_batches(files, labels, read, augment, batch_size=32, seed=0):
     return mixed.batch(batch_size).map(lambda X, y: (augment(X, training=True), y)).prefetch(1)
 
 
-# %% repeated
-def repeated(data, epochs=2):
-    runs = [[p.numpy() for p, _ in data.unbatch()] for _ in range(epochs)]
-    later = [(picture, run) for run in range(1, epochs) for picture in runs[run]]
-    return np.mean([any(np.array_equal(p, q) for before in runs[:run] for q in before) for p, run in later])
-
-
 # %% invariance
 def invariance(probability, X, y, move, strengths):
     def answers(pictures):
