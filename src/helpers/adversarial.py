@@ -201,14 +201,13 @@ class DANN:
         network, optimizer = self.network_, keras.optimizers.Adam(self.learning_rate)
         optimizer.build(network.trainable_variables)
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(autograph=False)  # nothing to convert: no branch or loop depends on a tensor
         def step(X_source, y_source, X_target):
-            is_target = tf.concat([tf.zeros(len(X_source)), tf.ones(len(X_target))], axis=0)
+            n, m = X_source.shape[0], X_target.shape[0]
+            is_target = tf.concat([tf.zeros(n), tf.ones(m)], axis=0)
             with tf.GradientTape() as tape:
                 label, domain = network(tf.concat([X_source, X_target], axis=0), training=True)
-                label_loss = tf.reduce_mean(
-                    keras.losses.sparse_categorical_crossentropy(y_source, label[: len(X_source)])
-                )
+                label_loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y_source, label[:n]))
                 domain_loss = tf.reduce_mean(keras.losses.binary_crossentropy(is_target[:, None], domain))
                 loss = label_loss + domain_loss
             gradients = tape.gradient(loss, network.trainable_variables)

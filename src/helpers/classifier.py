@@ -91,6 +91,8 @@ def compile_sgd(
 ) -> None:
     """Compile with the article's optimiser: SGD whose step t uses learning_rate / (1 + decay t).
 
+    Freeze and unfreeze first: the optimiser is made for the weights that are trainable now.
+
     Parameters
     ----------
     model : keras.Model
@@ -102,7 +104,10 @@ def compile_sgd(
     """
     schedule = keras.optimizers.schedules.InverseTimeDecay(learning_rate, decay_steps=1, decay_rate=decay)
     optimizer = keras.optimizers.SGD(schedule, momentum=momentum, nesterov=nesterov)
-    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+    model.compile(optimizer, loss="categorical_crossentropy", metrics=[accuracy])
+    # All variables exist now. Made while the first step is traced, they would have TensorFlow trace it twice.
+    optimizer.build(model.trainable_variables)
 
 
 def train(

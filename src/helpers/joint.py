@@ -184,7 +184,7 @@ class JointNetwork:
         optimizer = keras.optimizers.Adam(self.learning_rate)
         optimizer.build(network.trainable_variables)
 
-        @tf.function
+        @tf.function(autograph=False)  # nothing to convert: no branch or loop depends on a tensor
         def step(X_source, y_source, X_target):
             n = X_source.shape[0]
             with tf.GradientTape() as tape:

@@ -210,6 +210,8 @@ class StackedAutoencoder:
         """Train layers in a row to restore `h`; return the loss after each epoch."""
         model = keras.Sequential([keras.Input(h.shape[1:]), *layers])
         model.compile(keras.optimizers.Adam(self.learning_rate), loss="mse")
+        # Made while the first step is traced, its variables would have TensorFlow trace that step twice.
+        model.optimizer.build(model.trainable_variables)
         return model.fit(h, h, self.batch_size, epochs, verbose=0).history["loss"]
 
     def _blocks(self, depth):

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
+from operator import itemgetter
 
 _VARIABLES = "xyz"  # those of the head, and one more that the body may use
 
@@ -49,7 +50,7 @@ class World:
         for name, types in self.schema.items():
             if len(types) not in (1, 2):
                 raise ValueError(f"a predicate has one or two arguments, {name} has {len(types)}: {types}.")
-        types_of, self._index = {}, defaultdict(list)
+        types_of, self._index = {}, defaultdict(dict)
         for name, *arguments in sorted(self.facts):
             types = self.schema.get(name)
             if types is None or len(types) != len(arguments):
@@ -59,8 +60,9 @@ class World:
                     raise ValueError(
                         f"a constant has one type, {constant!r} is a {types_of[constant]} and, in {name}, a {kind}."
                     )
-            for pattern in _patterns(arguments):
-                self._index[name, *pattern].append(arguments)
+            for pattern in _patterns(arguments):  # one argument: its value, as itemgetter gives it; two: a pair
+                index = self._index[name]
+                index.setdefault(pattern if len(pattern) > 1 else pattern[0], []).append(arguments)
         self.constants = {}
         for constant, kind in types_of.items():
             self.constants.setdefault(kind, set()).add(constant)
@@ -68,7 +70,8 @@ class World:
 
     def pairs(self, body: Sequence[Literal]) -> set[tuple[str, str]]:
         """Find all values of (x, y) for which some z makes every literal of the body a fact."""
-        return {binding[:2] for binding in self._bind(tuple(body))}
+        # Literals of two arguments first: they tie x, y and z together, and those of one argument then only filter.
+        return {binding[:2] for binding in self._bind(tuple(sorted(body, key=len, reverse=True)))}
 
     def atoms(self, name: str) -> int:
         """Count the facts that a predicate of two arguments could have: pairs of different constants of its types."""
@@ -79,10 +82,10 @@ class World:
         """Extend each binding, a value or None for x, y and z, in all ways that make the literal a fact."""
         name, *variables = literal
         places = [_VARIABLES.index(variable) for variable in variables]
+        known, index = itemgetter(*places), self._index.get(name, {})
         extended = []
         for binding in bindings:
-            known = [binding[place] for place in places]
-            for arguments in self._index.get((name, *known), ()):
+            for arguments in index.get(known(binding), ()):
                 new = list(binding)
                 for place, argument in zip(places, arguments, strict=True):
                     if new[place] is None and argument in new:  # different variables stand for different constants
@@ -289,11 +292,12 @@ def gain(rules: Iterable[Rule], world: World, clip: float = 0.01) -> float:
     float
         In nats. Above 0: the rules say more than the base rate. 0: they say nothing. Below 0: they mislead.
     """
+    predicted, total = predict(rules, world), 0.0
     known = Counter(name for name, *_ in world.facts)
-    total = 0.0
-    for fact, confidence in predict(rules, world).items():
-        q = (known[fact[0]] + 1) / (world.atoms(fact[0]) + 2)  # Laplace: neither 0 nor 1
-        p = min(max(confidence, clip), 1 - clip)
+    # Laplace: neither 0 nor 1.
+    base_rate = {name: (known[name] + 1) / (world.atoms(name) + 2) for name in {name for name, *_ in predicted}}
+    for fact, confidence in predicted.items():
+        p, q = min(max(confidence, clip), 1 - clip), base_rate[fact[0]]
         total += math.log(p / q) if fact in world.facts else math.log((1 - p) / (1 - q))
     return total
 
