@@ -54,16 +54,32 @@ def test_one_class_is_refused():
         classifier.top(6, nb_classes=1)
 
 
+def test_the_first_step_is_traced_once():
+    """Tracing a large network takes seconds; variables that are made on the way would double them."""
+    traced = []
+
+    class Counting(keras.layers.Layer):
+        def call(self, inputs, training=False):
+            traced.append(training)
+            return inputs
+
+    model = keras.Sequential([keras.Input((6,)), Counting(), classifier.top(6, units=8)])
+    classifier.compile_sgd(model)
+    traced.clear()
+    model.fit(X, y, epochs=2, verbose=0)
+    assert traced == [True]
+
+
 def test_sgd_follows_the_articles_formula():
     """Nesterov momentum and the decay of the learning rate, step by step in NumPy: Sutskever et al. 2013, eq. 3-4."""
     weight, velocity, trained = 1.0, 0.0, keras.Variable([1.0])
-    model = head(learning_rate=0.005, decay=0.1)
+    optimizer = keras.optimizers.SGD.from_config(head(learning_rate=0.005, decay=0.1).optimizer.get_config())
     for t in range(5):
         gradient = 2 * weight
         rate = 0.005 / (1 + 0.1 * t)
         velocity = 0.9 * velocity - rate * gradient
         weight += 0.9 * velocity - rate * gradient
-        model.optimizer.apply([2 * trained.value], [trained])
+        optimizer.apply([2 * trained.value], [trained])
         assert float(trained.value[0]) == pytest.approx(weight, rel=1e-5)
 
 
