@@ -41,7 +41,8 @@ $(READY): requirements.txt pyproject.toml
 cluster: .venv/.cluster
 
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	@# From the project on, not from notebooks/: the notebooks link to their assignments.
+	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb
 
 run: $(READY)
 	$(BIN)/python tools/run_notebooks.py

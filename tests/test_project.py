@@ -58,6 +58,21 @@ def test_every_link_of_a_page_leads_somewhere(name):
     assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
 
 
+@pytest.mark.parametrize("name", ["Makefile", "README.md"])
+def test_jupyter_serves_what_the_notebooks_link_to(name, monkeypatch):
+    """Opened by its path alone, a notebook would make its own folder the root; its assignment lies beside that."""
+    from jupyter_server.serverapp import ServerApp
+
+    monkeypatch.chdir(ROOT)
+    commands = re.findall(r"jupyter lab (.+?)(?:`|$)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+    assert commands
+    for command in commands:
+        app = ServerApp()
+        app.parse_command_line(command.replace("\\", "/").split())
+        assert Path(app.file_to_run).samefile(ROOT / "notebooks" / "00_start_here.ipynb")
+        assert Path(app.root_dir).samefile(ROOT)
+
+
 def test_the_readme_has_results_in_every_table():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     tables = re.findall(r"<!-- results: (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL)
