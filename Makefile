@@ -6,9 +6,10 @@ REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
 EMBEDDED := env -u INCEPTION_V3_WEIGHTS -u TRANSFER_FAST TRANSFER_OFFLINE=1 TRANSFER_DATA=build/test/no-data KERAS_HOME="$(CURDIR)/build/test/keras"
 NBVAL := TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest @tests/nbval.args -p no:cacheprovider
+ON_PHOTOGRAPHS := 06 08 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
-.PHONY: help lab cluster run refresh test test-real release assignments bench lock clean
+.PHONY: help lab cluster run refresh test test-real claims release assignments bench lock clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +18,7 @@ help:
 	@echo "make run        execute the whole series, write build/executed and build/results.json"
 	@echo "make test       linter, unit tests, every notebook as a regression check; offline"
 	@echo "make test-real  the image notebooks and the real-data tests on TRANSFER_DATA"
+	@echo "make claims     every notebook with other seeds and other kernels; a stopped run goes on where it was"
 	@echo "make release    student versions of the assignments, in build/release"
 	@echo "make assignments  the same, and graded trials of each"
 	@echo "make bench      speed and scale, side by side with what a reader would use instead"
@@ -58,11 +60,16 @@ test: $(READY)
 	$(EMBEDDED) $(BIN)/python -m pytest tests --numprocesses auto --dist loadfile
 	@# Two halves side by side, for few cells keep two cores busy; 10 and 11 use the model of 09 and stay in its half.
 	@$(NBVAL) notebooks/0[0-7]* & half=$$!; $(NBVAL) notebooks/0[89]* notebooks/1*; ended=$$?; wait $$half && exit $$ended
+	$(BIN)/python tools/check_expected.py embedded build/test/results.json
 
 test-real: $(READY)
 	@test -d "$(REAL)" || { echo "No real data: TRANSFER_DATA must name a folder laid out as data/README.md says, got '$(REAL)'"; exit 1; }
 	$(ON_REAL) $(BIN)/python -m pytest tests -m real --numprocesses auto
-	$(ON_REAL) TRANSFER_FAST=1 TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py 06 08 09 10 11 12
+	$(ON_REAL) TRANSFER_FAST=1 TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py $(ON_PHOTOGRAPHS)
+	$(BIN)/python tools/check_expected.py real build/real/results.json $(ON_PHOTOGRAPHS)
+
+claims: $(READY)
+	$(BIN)/python tools/claims.py
 
 release: $(READY)
 	$(EMBEDDED) $(BIN)/python tools/assignments.py --release

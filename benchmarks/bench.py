@@ -45,7 +45,8 @@ def recipe() -> list[dict]:
     import numpy as np
     import tensorflow as tf
 
-    from helpers import backbones, bottleneck, classifier, datasets
+    from helpers.data import datasets
+    from helpers.network import backbones, bottleneck, classifier
 
     pictures = datasets.cats_vs_dogs()
     base = backbones.inception_v3()
@@ -53,14 +54,14 @@ def recipe() -> list[dict]:
     print(pictures.source, base.source, sep="\n", flush=True)
     generator = tf.keras.preprocessing.image.ImageDataGenerator
     moving = generator(
-        rotation_range=40,
-        width_shift_range=0.2,
-        height_shift_range=0.2,
-        shear_range=0.2,
-        zoom_range=0.2,
+        rescale=1 / 255,
+        zoom_range=0.25,
+        rotation_range=15,
         channel_shift_range=25,
+        width_shift_range=0.02,
+        height_shift_range=0.02,
         horizontal_flip=True,
-        fill_mode="nearest",
+        fill_mode="constant",
     )
     size = (base.size, base.size)
     runtime.seed(0)
@@ -119,7 +120,7 @@ def recipe() -> list[dict]:
 
 def multiplied(folder: Path, n_per_class: int, times: int, target: Path) -> Path:
     """Copy the first pictures of each class several times."""
-    from helpers import photos
+    from helpers.pictures import photos
 
     for file in photos.list_pictures(folder).groupby("label").head(n_per_class)["file"]:
         for copy in range(times):
@@ -138,7 +139,9 @@ def extraction() -> list[dict]:
     import tensorflow as tf
     from tqdm import tqdm
 
-    from helpers import backbones, bottleneck, datasets, photos
+    from helpers.data import datasets
+    from helpers.network import backbones, bottleneck
+    from helpers.pictures import photos
 
     train = datasets.cats_vs_dogs().train
     base = backbones.inception_v3()
@@ -183,7 +186,7 @@ _MEMORY = """
 import resource, sys, time
 from pathlib import Path
 from helpers import runtime; runtime.setup(tensorflow=True)
-from helpers import backbones, bottleneck
+from helpers.network import backbones, bottleneck
 base = backbones.inception_v3()
 start = time.perf_counter()
 bottleneck.features(base, Path(sys.argv[1]), cache=Path(sys.argv[2]), progress=False)
@@ -193,7 +196,7 @@ print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 def memory() -> list[dict]:
     """Row 3: peak memory and time for 1x, 4x and 16x the pictures, each in a process of its own."""
-    from helpers import datasets
+    from helpers.data import datasets
 
     train = datasets.cats_vs_dogs().train
     n, found = 100, {}
@@ -263,7 +266,7 @@ def methods() -> list[dict]:
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    from helpers import alignment, instance
+    from helpers.methods import alignment, instance
 
     warnings.simplefilter("ignore")
     from adapt import feature_based, instance_based
@@ -344,14 +347,14 @@ def methods() -> list[dict]:
 
 def drawing() -> list[dict]:
     """Row 6: how fast animals are drawn, counted in processor time: one core."""
-    from helpers import drawn_animals
+    from helpers.data import drawn
 
     def rate(style):
         start = time.process_time()
-        drawn_animals.dataset(["cat", "dog"], 200, style, size=128)
+        drawn.dataset(["cat", "dog"], 200, style, size=128)
         return 400 / (time.process_time() - start)
 
-    rates = {style: max(rate(style) for _ in range(ROUNDS)) for style in drawn_animals.STYLES}
+    rates = {style: max(rate(style) for _ in range(ROUNDS)) for style in drawn.STYLES}
     return [
         row(f"6 drawing, {style}, 128x128, one core", found, None, "pictures/s", ">= 500", found >= 500)
         for style, found in rates.items()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import downloads, runtime
+from helpers import runtime
+from helpers.data import downloads
 from local_server import Server
 
 runtime.setup()

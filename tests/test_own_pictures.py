@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
-from helpers import drawn_animals
+from helpers.data import drawn
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "12_your_own_pictures.ipynb"
 EPOCHS = 3  # nothing here depends on how well it learns
@@ -77,7 +77,7 @@ def reader(tmp_path_factory):
 
 
 def drawing(species, number, size=120):
-    return Image.fromarray(drawn_animals.draw(species, drawn_animals.STYLES[number % 3], size, (12, number)))
+    return Image.fromarray(drawn.draw(species, drawn.STYLES[number % 3], size, (12, number)))
 
 
 def contents(folder):

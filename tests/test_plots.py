@@ -45,9 +45,9 @@ def test_every_picture_is_shown_with_its_title_and_none_overlap(n, columns, titl
     for image, picture in zip(ax.images, pictures, strict=True):
         np.testing.assert_array_equal(image.get_array(), picture)
     assert texts(ax) == [f"{i} {title}" for i in range(n)]
-    drawn = [*ax.images, *ax.texts]
-    assert all(inside(artist, ax) for artist in drawn)
-    boxes = [artist.get_window_extent() for artist in drawn]
+    shown = [*ax.images, *ax.texts]
+    assert all(inside(artist, ax) for artist in shown)
+    boxes = [artist.get_window_extent() for artist in shown]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 

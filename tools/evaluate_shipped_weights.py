@@ -19,7 +19,9 @@ import keras
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from helpers import backbones, classifier, drawn_animals, photos
+from helpers.data import drawn
+from helpers.network import backbones, classifier
+from helpers.pictures import photos
 
 SIZE, PER_CLASS, N_TEST = 96, 20, 400
 
@@ -28,7 +30,7 @@ def labelled(n_per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw snapshots of cats and dogs: float32 pictures (n, 96, 96, 3) in 0..255 and one-hot labels (n, 2)."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "snapshots"
-        drawn_animals.write_folder(folder, n_per_class, n_validation=0, n_test=0, seed=seed)
+        drawn.write_folder(folder, n_per_class, n_validation=0, n_test=0, seed=seed)
         table = photos.list_pictures(folder / photos.SPLITS[0])
         X = photos.load_many([folder / photos.SPLITS[0] / file for file in table["file"]], SIZE)
     return X.astype(np.float32), np.eye(2, dtype=np.float32)[(table["label"] == "dogs").astype(int)]

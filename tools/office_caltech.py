@@ -26,7 +26,7 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import SVC
 
 from helpers import runtime
-from helpers.alignment import CORAL, TCA, FeatureSelection, SubspaceAlignment
+from helpers.methods.alignment import CORAL, TCA, FeatureSelection, SubspaceAlignment
 
 DOMAINS = {"C": "Caltech10", "A": "amazon", "W": "webcam", "D": "dslr"}
 PAIRS = [source + target for source, target in permutations(DOMAINS, 2)]

@@ -22,10 +22,10 @@ if __name__ == "__main__":  # the process that draws needs no TensorFlow
 
 import numpy as np
 
-from helpers import drawn_animals
+from helpers.data import drawn
 
 SIZE, CUT, BATCH = 96, "mixed2", 32
-SPECIES = [name for name in drawn_animals.SPECIES if name not in ("cat", "dog")]
+SPECIES = [name for name in drawn.SPECIES if name not in ("cat", "dog")]
 # Mostly the style of the main job; some of the others, so that the features serve in all three domains.
 STYLES = ("photo", "photo", "photo", "poster", "sketch")
 
@@ -49,25 +49,25 @@ def drawings(n: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """
     rng = np.random.default_rng(seed)
     species, styles = rng.integers(len(SPECIES), size=n), rng.choice(STYLES, size=n)
-    drawn = [
-        drawn_animals.drawing(SPECIES[k], str(style), SIZE, (seed, i))
+    shown = [
+        drawn.drawing(SPECIES[k], str(style), SIZE, (seed, i))
         for i, (k, style) in enumerate(zip(species, styles, strict=True))
     ]
-    X = np.stack([drawing.picture for drawing in drawn])
-    return X, {"species": species, "facing": np.array([drawing.facing for drawing in drawn])}
+    X = np.stack([drawing.picture for drawing in shown])
+    return X, {"species": species, "facing": np.array([drawing.facing for drawing in shown])}
 
 
 def network():
     """Build the backbone from random weights, and the model with the two tasks on its pooled features."""
     import keras
 
-    from helpers import backbones
+    from helpers.network import backbones
 
     base = backbones.inception_v3(SIZE, weights="random", cut=CUT)
     pooled = keras.layers.GlobalAveragePooling2D()(base.model.output)
     outputs = {
         "species": keras.layers.Dense(len(SPECIES), activation="softmax", name="species")(pooled),
-        "facing": keras.layers.Dense(len(drawn_animals.FACING), activation="softmax", name="facing")(pooled),
+        "facing": keras.layers.Dense(len(drawn.FACING), activation="softmax", name="facing")(pooled),
     }
     return base, keras.Model(base.model.input, outputs)
 
@@ -76,7 +76,7 @@ def pretrain(epochs: int, stop: int, pictures: int, out: Path) -> None:
     """Train, writing the weights after each epoch: an interrupted run leaves those of its last one."""
     import keras
 
-    from helpers import backbones
+    from helpers.network import backbones
 
     base, model = network()
     steps = epochs * -(-pictures // BATCH)
@@ -102,7 +102,7 @@ def pretrain(epochs: int, stop: int, pictures: int, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    from helpers.backbones import SHIPPED_WEIGHTS
+    from helpers.network.backbones import SHIPPED_WEIGHTS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=15, help="of the schedule of the learning rate")

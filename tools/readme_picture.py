@@ -9,7 +9,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from helpers import drawn_animals, runtime
+from helpers import runtime
+from helpers.data import drawn
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECIES = ["cat", "dog", "fox", "owl", "panda", "rabbit"]
@@ -17,9 +18,9 @@ SPECIES = ["cat", "dog", "fox", "owl", "panda", "rabbit"]
 
 def draw_animals(axes) -> None:
     """Fill a grid of axes: one row a style, one column an animal, the same animal in each style."""
-    for row, style in zip(axes, drawn_animals.STYLES, strict=True):
+    for row, style in zip(axes, drawn.STYLES, strict=True):
         for seed, (ax, species) in enumerate(zip(row, SPECIES, strict=True)):
-            ax.imshow(drawn_animals.draw(species, style, size=160, seed=seed))
+            ax.imshow(drawn.draw(species, style, size=160, seed=seed))
             ax.set(xticks=[], yticks=[])
         row[0].set_ylabel(style)
 
@@ -41,7 +42,7 @@ def main() -> None:
     results = json.loads(path.read_text(encoding="utf-8"))
     figure = plt.figure(figsize=(14, 5.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
-    draw_animals(left.subplots(len(drawn_animals.STYLES), len(SPECIES)))
+    draw_animals(left.subplots(len(drawn.STYLES), len(SPECIES)))
     draw_results(right.subplots(), results)
     target = ROOT / "docs" / "overview.png"
     target.parent.mkdir(exist_ok=True)

@@ -1,7 +1,11 @@
-"""Results that the notebooks collect, shown side by side."""
+"""Results that the notebooks collect, and what may be claimed about the difference of two methods."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from helpers import runtime
 
@@ -76,6 +80,83 @@ def table() -> "pandas.DataFrame":
 
     rows = {key: entry | {"score": entry[entry["metric"]]} for key, entry in read().items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of paired differences with its 95 % interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        In the unit of the scores, 0 to 1.
+    n : int
+        Number of pairs.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Tell whether one method may be called better than the other: the interval does not hold 0."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self):
+        return f"{100 * self.mean:+.1f} points (95 % interval {100 * self.low:+.1f} to {100 * self.high:+.1f})"
+
+
+def difference(scores: Sequence[float], baseline: Sequence[float]) -> Difference:
+    """Compare two methods on the same seeds, or on the same test examples, by the paired t interval.
+
+    Parameters
+    ----------
+    scores, baseline : sequence of n float or bool
+        Pairs: the accuracy of both methods for each seed, 0 to 1; or for each test example whether each is right.
+
+    Returns
+    -------
+    Difference
+        Of `scores` minus `baseline`. Where all pairs have the same difference, as two models that are right on the
+        same examples, the interval reaches 3 / n to either side (the rule of three) instead of none.
+
+    Raises
+    ------
+    ValueError
+        If there are not equally many of both, or fewer than 5: a claim needs at least 5 pairs.
+    """
+    from scipy import stats
+
+    a, b = np.asarray(scores, float), np.asarray(baseline, float)
+    if a.ndim != 1 or a.shape != b.shape or len(a) < 5:
+        raise ValueError(
+            f"wanted two sequences of equal length, 5 or more, got shapes {a.shape} and {b.shape}; run both methods on "
+            "the same 5 seeds or more, or on the same test examples."
+        )
+    n, mean, error = len(a), float((a - b).mean()), float((a - b).std(ddof=1) / np.sqrt(len(a)))
+    half = error * stats.t.ppf(0.975, n - 1) if error > 1e-12 else 3 / n
+    return Difference(mean, float(mean - half), float(mean + half), n)
+
+
+def interval(scores: Sequence[float]) -> tuple[float, float]:
+    """Give the 95 % interval of a mean over seeds, by Student's t: what a plot of means draws as error bars.
+
+    Parameters
+    ----------
+    scores : sequence of n float
+        One score a seed, n >= 2.
+
+    Returns
+    -------
+    low, high : float
+    """
+    from scipy import stats
+
+    a = np.asarray(scores, float)
+    half = a.std(ddof=1) / np.sqrt(len(a)) * stats.t.ppf(0.975, len(a) - 1)
+    return float(a.mean() - half), float(a.mean() + half)
 
 
 def _path():

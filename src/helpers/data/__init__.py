@@ -1,0 +1,1 @@
+"""Where data come from: public data sets and downloads, reviews, drawn animals."""

@@ -1,0 +1,391 @@
+"""The public data sets: where they come from, their layout on disk, which are at hand."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers import runtime
+from helpers.data import downloads, drawn
+from helpers.pictures import inspection, photos
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DRAWN = {"n_train": 200, "n_validation": 50, "n_test": 200}  # drawn animals of each species in each set
+_SPLIT_SEED = 0  # who trains on these pictures shall train on the same ones everywhere
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A public data set (or a weights file) and what becomes of it.
+
+    Attributes
+    ----------
+    name : str
+        Key in `REGISTRY`.
+    title : str
+        What it is, in one line.
+    url : str or None
+        Where the file is; None where no lasting public address is known.
+    file_name : str
+        Name of the downloaded file.
+    size : int or None
+        Bytes of that file; None where nobody states them.
+    checksum : str or None
+        "sha256:..." or "md5:..."; None where nobody publishes one. The contents are counted in any case.
+    items : int or None
+        Pictures or reviews in the archive.
+    becomes : str
+        Path below `TRANSFER_DATA`.
+    licence : str
+        As far as stated.
+    citation : str
+        The paper to cite.
+    advice : str
+        How to get it where `fetch` cannot.
+    """
+
+    name: str
+    title: str
+    url: str | None
+    file_name: str
+    size: int | None
+    checksum: str | None
+    items: int | None
+    becomes: str
+    licence: str
+    citation: str
+    advice: str = ""
+
+
+_ASIRRA = (
+    "Elson, Douceur, Howell, Saul: Asirra: a CAPTCHA that exploits interest-aligned manual image categorization, "
+    "ACM CCS 2007"
+)
+_INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+REGISTRY = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            name="cats_vs_dogs",
+            title="Photographs of cats and dogs, the full Microsoft set",
+            url="https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/kagglecatsanddogs_5340.zip",
+            file_name="kagglecatsanddogs_5340.zip",
+            size=824_887_076,
+            checksum="sha256:b7974bd00a84a99921f36ee4403f089853777b5ae8d151c76a86e64900334af9",
+            items=25_000,
+            becomes="cats_vs_dogs",
+            licence="CDLA-Permissive-2.0",
+            citation=_ASIRRA,
+        ),
+        Dataset(
+            name="cats_vs_dogs_small",
+            title="Photographs of cats and dogs, a small part of the set",
+            url="https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip",
+            file_name="cats_and_dogs_filtered.zip",
+            size=68_606_236,
+            checksum=None,
+            items=3_000,
+            becomes="cats_vs_dogs_small",
+            licence="none stated; part of cats_vs_dogs",
+            citation=_ASIRRA,
+        ),
+        Dataset(
+            name="amazon_reviews",
+            title="Amazon reviews of books, DVDs, electronics, kitchen wares",
+            url="https://www.cs.jhu.edu/~mdredze/datasets/sentiment/domain_sentiment_data.tar.gz",
+            file_name="domain_sentiment_data.tar.gz",
+            size=None,
+            checksum=None,
+            items=8_000,
+            becomes="reviews/sorted_data_acl",
+            licence="none stated; cite the paper",
+            citation=(
+                "Blitzer, Dredze, Pereira: Biographies, Bollywood, boom-boxes and blenders: domain adaptation for "
+                "sentiment classification, ACL 2007"
+            ),
+        ),
+        Dataset(
+            name="office_caltech",
+            title="Office-Caltech10: ten classes of objects in four domains, SURF histograms",
+            url=None,
+            file_name="*_SURF_L10.mat",
+            size=None,
+            checksum=None,
+            items=2_533,
+            becomes="office_caltech",
+            licence="none stated; cite the paper",
+            citation="Gong, Shi, Sha, Grauman: Geodesic flow kernel for unsupervised domain adaptation, CVPR 2012",
+            advice="copy the four *_SURF_L10.mat files, found with many papers' code, there; see data/README.md",
+        ),
+        Dataset(
+            name="inception_v3_weights",
+            title="InceptionV3 pre-trained on ImageNet, without its top: Keras's own file",
+            url=f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_INCEPTION_FILE}",
+            file_name=_INCEPTION_FILE,
+            size=87_910_968,
+            checksum="md5:bcbd6486424b2319ff4ef7d526e38f63",
+            items=None,
+            becomes=f"weights/{_INCEPTION_FILE}",
+            licence="Apache-2.0",
+            citation="Szegedy et al.: Rethinking the Inception architecture for computer vision, CVPR 2016",
+        ),
+    )
+}
+
+
+def fetch(name: str, folder: Path | None = None) -> Path:
+    """Bring a data set to its place: download, verify, unpack, lay out. Does nothing where it is there already.
+
+    The archive stays in `<folder>/downloads` until the layout is complete; an archive copied there by hand is used.
+
+    Parameters
+    ----------
+    name : str
+        Key in `REGISTRY`.
+    folder : Path, optional
+        By default `TRANSFER_DATA`.
+
+    Returns
+    -------
+    Path
+        The folder (or file, for weights) of the data set.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set, or what came is not what was wanted.
+    FileNotFoundError
+        If the data set has no public address and is not there.
+    FileExistsError
+        If something else is in its place.
+    downloads.OfflineError, ConnectionError, OSError
+        As `downloads.download`.
+    """
+    if name not in REGISTRY:
+        raise ValueError(f"name must be one of {sorted(REGISTRY)}, got {name!r}.")
+    dataset = REGISTRY[name]
+    folder = Path(folder or runtime.data_dir())
+    target, place = folder / dataset.becomes, folder / "downloads"
+    if _is_there(dataset, folder):
+        return target
+    if dataset.url is None:
+        raise FileNotFoundError(f"{name} is not in {target} and has no lasting public address: {dataset.advice}.")
+    with runtime.lock(place / name):
+        if _is_there(dataset, folder):  # another process was faster
+            return target
+        if target.is_file() or any(path.is_file() for path in target.rglob("*")):
+            raise FileExistsError(
+                f"{target} is there, but holds nothing of {name} as data/README.md lays it out. Remove or change it."
+            )
+        archive = place / dataset.file_name
+        downloads.download(dataset.url, archive, size=dataset.size, checksum=dataset.checksum)
+        scratch = place / f".{name}"
+        shutil.rmtree(scratch, ignore_errors=True)  # left by a run that was killed
+        scratch.mkdir()
+        try:
+            ready = _LAYOUTS[name](archive, scratch, dataset.items)
+        except (ValueError, FileNotFoundError) as error:
+            archive.unlink()
+            raise ValueError(f"{archive} was removed, for it is not what was wanted: {error}") from error
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(target, ignore_errors=True)  # empty folders
+            ready.replace(target)
+            archive.unlink(missing_ok=True)
+        finally:
+            shutil.rmtree(scratch)
+    return target
+
+
+def at_hand() -> "pd.DataFrame":
+    """Tell which data sets are there, an empty folder being none.
+
+    Weights count wherever `backbones.inception_v3` finds them: a file of the reader's own, or Keras's cache.
+
+    Returns
+    -------
+    DataFrame
+        One row for each data set: `name`, `what`, `at hand` ("yes" or "no"), `items` (pictures, reviews or rows of
+        features that are there), `download` (its size), `licence`, `how to get it`.
+    """
+    import pandas as pd
+
+    rows = []
+    for dataset in REGISTRY.values():
+        folder = runtime.data_dir() / dataset.becomes
+        there = _is_there(dataset, runtime.data_dir()) or (dataset.name == "inception_v3_weights" and _has_weights())
+        rows.append(
+            {
+                "name": dataset.name,
+                "what": dataset.title,
+                "at hand": "yes" if there else "no",
+                "items": f"{_COUNTS[dataset.name](folder):,}" if there and dataset.items else "",
+                "download": f"{dataset.size / 1e6:,.0f} MB" if dataset.size else "not stated",
+                "licence": dataset.licence,
+                "how to get it": f'datasets.fetch("{dataset.name}")' if dataset.url else dataset.advice,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def cats_vs_dogs(seed: int = 0) -> photos.Pictures:
+    """Give pictures of cats and dogs: photographs if there are any or they can be downloaded, drawn ones otherwise.
+
+    In order: `cats_vs_dogs` or `cats_vs_dogs_small` under `TRANSFER_DATA`; a download of the small set, unless offline,
+    which the reader can stop by interrupting the kernel; drawn animals.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the drawn animals. The split of the photographs is always the same.
+
+    Returns
+    -------
+    photos.Pictures
+        Its `source` says which pictures these are.
+    """
+    for name in ("cats_vs_dogs", "cats_vs_dogs_small"):
+        if _is_there(REGISTRY[name], runtime.data_dir()):
+            folder = runtime.data_dir() / REGISTRY[name].becomes
+            return _described(folder, f"{{n:,}} photographs of cats and dogs from {name}")
+    if not runtime.offline() and _download_small():
+        return cats_vs_dogs(seed)
+    # The name says what decides how the pictures look, so that those of another version are not taken for these.
+    sizes = "_".join(str(n) for n in _DRAWN.values())
+    folder = runtime.build_dir() / "drawn_animals" / f"cats_and_dogs_{sizes}_seed_{seed}_code_{drawn.version()}"
+    drawn.write_folder(folder, **_DRAWN, seed=seed)
+    return _described(folder, "drawn animals (no photographs at hand): {n:,} cats and dogs")
+
+
+def _download_small() -> bool:
+    """Try to fetch the small set where the reader can see it; tell whether it is there now."""
+    name = "cats_vs_dogs_small"
+    print(f"No photographs at hand. Downloading {REGISTRY[name].size / 1e6:.0f} MB from {REGISTRY[name].url}")
+    print("Interrupt the kernel to go on with drawn animals; TRANSFER_OFFLINE=1 never asks the network.")
+    try:
+        fetch(name)
+    except (KeyboardInterrupt, OSError, ValueError) as error:
+        print(f"No download ({str(error) or 'interrupted'}). Going on with drawn animals.")
+        return False
+    return True
+
+
+def _is_there(dataset: Dataset, folder: Path) -> bool:
+    """Tell whether a data set is in its place below `folder`, with something in it."""
+    target = folder / dataset.becomes
+    return target.is_dir() and _COUNTS[dataset.name](target) > 0 if dataset.items else target.is_file()
+
+
+def _has_weights() -> bool:
+    """Tell whether the reader has InceptionV3 weights elsewhere than `fetch` puts them."""
+    if path := runtime.weights_file():
+        return path.is_file()
+    entry = REGISTRY["inception_v3_weights"]
+    cached = runtime.keras_models_dir() / entry.file_name
+    return cached.is_file() and not downloads.fault(cached, entry.size, entry.checksum)
+
+
+def _described(root: Path, what: str) -> photos.Pictures:
+    """Pictures with the line that says what they are and how many."""
+    n = photos.Pictures(root, "").counts.sum(axis="columns")
+    sets = ", ".join(f"{name.removesuffix('_set')} {n[name]:,}" for name in photos.SPLITS)
+    return photos.Pictures(root, f"Pictures: {what.format(n=n.sum())} ({sets})")
+
+
+def _lay_out_full(archive: Path, scratch: Path, items: int) -> Path:
+    """PetImages/{Cat,Dog} -> four fifths for training, the rest in halves."""
+    pictures = downloads.unpack(archive, scratch / "unpacked") / "PetImages"
+    for old, new in (("Cat", "cats"), ("Dog", "dogs")):
+        (pictures / old).rename(pictures / new)
+    _share_out(pictures, scratch / "ready", n_train=items * 4 // 5)
+    return _counted(scratch / "ready", items)
+
+
+def _lay_out_small(archive: Path, scratch: Path, items: int) -> Path:
+    """{train,validation}/{cats,dogs} -> the same, with half of the validation set for testing."""
+    pictures = downloads.unpack(archive, scratch / "unpacked") / "cats_and_dogs_filtered"
+    _share_out(pictures / "train", scratch / "ready", n_train=items)
+    _share_out(pictures / "validation", scratch / "ready", n_train=0)
+    return _counted(scratch / "ready", items)
+
+
+def _lay_out_reviews(archive: Path, scratch: Path, items: int) -> Path:
+    """sorted_data_acl as it is, if no file of it is short."""
+    ready = downloads.unpack(archive, scratch / "unpacked") / "sorted_data_acl"
+    for file in _review_files(ready):
+        n = _count_in_file(file)
+        if n != items // 8:
+            raise ValueError(f"{file.relative_to(ready)} has {n:,} reviews, wanted {items // 8:,}.")
+    return ready
+
+
+def _share_out(pictures: Path, ready: Path, n_train: int) -> None:
+    """Set the broken pictures aside and move the others to their sets; what is not for training goes in halves."""
+    table = inspection.inspect(pictures)
+    good = table[table["problem"] == ""].reset_index(drop=True)
+    if len(good) < len(table):
+        n = inspection.set_aside(pictures, table, ready / "set_aside")
+        print(f"{n:,} broken pictures set aside; set_aside/reasons.csv says why.")
+    n_train = min(n_train, len(good))
+    n_validation = (len(good) - n_train) // 2
+    sizes = dict(zip(photos.SPLITS, (n_train, n_validation, len(good) - n_train - n_validation), strict=True))
+    for row in photos.split(good, sizes, _SPLIT_SEED).itertuples():
+        place = ready / row.split / row.file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (pictures / row.file).rename(place)
+
+
+def _counted(ready: Path, items: int) -> Path:
+    """Give the folder back if each class has its half of the pictures, broken ones included."""
+    for label in ("cats", "dogs"):
+        n = sum(1 for _ in ready.glob(f"*/{label}/*"))
+        if n != items // 2:
+            raise ValueError(f"it has {n:,} pictures of {label}, wanted {items // 2:,}.")
+    return ready
+
+
+def _review_files(folder: Path) -> list[Path]:
+    """List the files of labelled reviews."""
+    domains = ("books", "dvd", "electronics", "kitchen_&_housewares")
+    return [folder / domain / f"{label}.review" for domain in domains for label in ("positive", "negative")]
+
+
+def _count_in_file(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(line.strip() == b"<review>" for line in lines)
+
+
+def _count_pictures(folder: Path) -> int:
+    """Pictures in the three sets; those set aside do not count."""
+    return sum(path.suffix.lower() in photos.SUFFIXES for path in folder.glob("*_set/*/*"))
+
+
+def _count_reviews(folder: Path) -> int:
+    return sum(_count_in_file(file) for file in _review_files(folder) if file.exists())
+
+
+def _count_rows(folder: Path) -> int:
+    """Rows of the feature matrices, from the headers of the files."""
+    from scipy.io import whosmat
+
+    headers = (whosmat(file) for file in folder.glob("*_SURF_L10.mat"))
+    return sum(shape[0] for header in headers for variable, shape, _ in header if variable == "fts")
+
+
+# A function of the archive, a folder to work in and the number of items wanted; it gives what is to be put in place.
+_LAYOUTS: dict[str, Callable[[Path, Path, int | None], Path]] = {
+    "cats_vs_dogs": _lay_out_full,
+    "cats_vs_dogs_small": _lay_out_small,
+    "amazon_reviews": _lay_out_reviews,
+    "inception_v3_weights": lambda archive, scratch, items: archive,
+}
+_COUNTS: dict[str, Callable[[Path], int]] = {
+    "cats_vs_dogs": _count_pictures,
+    "cats_vs_dogs_small": _count_pictures,
+    "amazon_reviews": _count_reviews,
+    "office_caltech": _count_rows,
+}

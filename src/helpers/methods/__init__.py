@@ -1,0 +1,1 @@
+"""What transfers: instances, features, parameters, relations, and the distances between domains."""

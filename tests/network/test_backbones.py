@@ -1,0 +1,291 @@
+import hashlib
+import inspect
+import shutil
+from urllib.error import URLError
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras.applications import InceptionV3
+from keras.src.applications import inception_v3 as keras_inception_v3
+from keras.src.legacy.saving import legacy_h5_format  # the format in which Keras publishes InceptionV3
+from keras.src.utils import file_utils
+
+from helpers import runtime
+from helpers.network import backbones
+
+
+@pytest.fixture(scope="module")
+def base():
+    return backbones.inception_v3(size=75, weights="random", cut="mixed2")
+
+
+def pictures(size=75, channels=3, n=2):
+    return np.random.default_rng(0).uniform(0, 255, (n, size, size, channels)).astype("float32")
+
+
+def test_the_model_is_keras_inception_v3_on_pixels_scaled_to_minus_one_to_one(base):
+    stock = InceptionV3(include_top=False, weights=None, input_shape=(75, 75, 3))
+    stock = keras.Model(stock.input, stock.get_layer("mixed2").output)
+    stock.set_weights(base.model.get_weights())
+    x = pictures()
+    expected = stock.predict(keras.applications.inception_v3.preprocess_input(x.copy()), verbose=0)
+    np.testing.assert_allclose(base.model.predict(x, verbose=0), expected, atol=1e-5)
+
+
+def test_random_weights_follow_the_seed(base):
+    again = backbones.inception_v3(size=75, weights="random", cut="mixed2")
+    other = backbones.inception_v3(size=75, weights="random", cut="mixed2", seed=1)
+    assert again.fingerprint == base.fingerprint != other.fingerprint
+
+
+def test_the_shipped_weights_are_the_default_and_are_said_to_be_drawn_animals():
+    shipped = backbones.inception_v3()
+    assert (shipped.weights, shipped.cut, shipped.size) == ("shipped", "mixed2", 96)
+    assert "drawn animals" in shipped.source
+    assert backbones.SHIPPED_WEIGHTS.stat().st_size < 5e6
+    assert all(np.isfinite(weight).all() for weight in shipped.model.get_weights())
+
+
+def test_the_shipped_weights_can_be_cut_earlier():
+    x = pictures(96)
+    whole, early = backbones.inception_v3(), backbones.inception_v3(cut="mixed1")
+    expected = keras.Model(whole.model.input, whole.model.get_layer("mixed1").output).predict(x, verbose=0)
+    np.testing.assert_allclose(early.model.predict(x, verbose=0), expected, atol=1e-5)
+
+
+def test_shipped_weights_survive_a_round_trip_in_half_precision(base, tmp_path, monkeypatch):
+    monkeypatch.setattr(backbones, "SHIPPED_WEIGHTS", tmp_path / "weights.npz")
+    backbones.save_shipped(base.model, backbones.SHIPPED_WEIGHTS)
+    loaded = backbones.inception_v3(size=75, weights="shipped")
+    for a, b in zip(base.model.get_weights(), loaded.model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+
+
+def test_grey_pictures_are_rgb_pictures_with_three_equal_channels(base):
+    grey = backbones.inception_v3(size=75, weights="random", cut="mixed2", channels=1)
+    grey.model.set_weights(base.model.get_weights())
+    x = pictures(channels=1)
+    expected = base.model.predict(np.repeat(x, 3, axis=-1), verbose=0)
+    np.testing.assert_allclose(grey.model.predict(x, verbose=0), expected, atol=1e-5)
+
+
+def test_a_file_that_ends_at_a_block_is_used_up_to_there(base, tmp_path, monkeypatch):
+    path = tmp_path / "mine.weights.h5"
+    base.model.save_weights(path)
+    monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(path))
+    loaded = backbones.inception_v3(size=75)
+    assert (loaded.weights, loaded.cut, loaded.fingerprint) == ("file", "mixed2", base.fingerprint)
+    assert backbones.inception_v3(size=75, cut="mixed1").cut == "mixed1"
+    with pytest.raises(ValueError, match=r"mine\.weights\.h5 holds InceptionV3 up to mixed2, .* cut mixed3"):
+        backbones.inception_v3(size=75, cut="mixed3")
+
+
+def test_keras_own_file_format_reaches_the_last_block(tmp_path, monkeypatch):
+    stock = InceptionV3(include_top=False, weights=None)
+    path = tmp_path / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, stock)
+    monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(path))
+    loaded = backbones.inception_v3(size=75)
+    assert loaded.cut == "mixed10"
+    for a, b in zip(loaded.model.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_truncated_file_is_named_with_what_to_do(base, tmp_path, monkeypatch):
+    path = tmp_path / "mine.weights.h5"
+    base.model.save_weights(path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(path))
+    with pytest.raises(
+        ValueError, match=r"mine\.weights\.h5 is not a whole file .*truncated.* Copy or download it again"
+    ):
+        backbones.inception_v3(size=75)
+
+
+def test_the_source_names_the_readers_file_without_its_folder(base, tmp_path, monkeypatch):
+    base.model.save_weights(tmp_path / "mine.weights.h5")
+    monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(tmp_path / "mine.weights.h5"))
+    source = backbones.inception_v3(size=75).source
+    assert "own weights file mine.weights.h5; pictures 75x75" in source
+    assert tmp_path.name not in source
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """Path of Keras's file of ImageNet weights in an empty cache, with a way to the network that fails the test."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(file_utils, "urlretrieve", lambda *_, **__: pytest.fail("asked the network"))
+    path = tmp_path / "keras" / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def put_whole_file(path, monkeypatch):
+    """Random weights in Keras's format in place of those of ImageNet, and their checksum with them."""
+    stock = InceptionV3(include_top=False, weights=None)
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, stock)
+    monkeypatch.setattr(backbones, "_IMAGENET_MD5", hashlib.md5(path.read_bytes()).hexdigest())
+    return stock
+
+
+def test_address_and_checksum_of_the_imagenet_weights_are_those_of_keras():
+    assert backbones._IMAGENET_URL == keras_inception_v3.WEIGHTS_PATH_NO_TOP
+    assert f'"{backbones._IMAGENET_MD5}"' in inspect.getsource(keras_inception_v3)
+
+
+def test_offline_a_whole_file_in_kerass_cache_is_used(cached, monkeypatch):
+    stock = put_whole_file(cached, monkeypatch)
+    loaded = backbones.inception_v3(size=75)
+    assert (loaded.weights, loaded.cut) == ("imagenet", "mixed10")
+    for a, b in zip(loaded.model.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("content", "state"), [(b"half a file", "damaged"), (None, "missing")])
+def test_offline_without_a_whole_file_the_network_is_not_asked(cached, content, state):
+    if content is not None:
+        cached.write_bytes(content)
+    assert backbones.inception_v3(size=75).weights == "shipped"
+    with pytest.raises(FileNotFoundError, match=rf"notop\.h5, which is {state}, and TRANSFER_OFFLINE=1 .*Unset"):
+        backbones.inception_v3(size=75, weights="imagenet")
+    assert content is None or cached.read_bytes() == content
+
+
+@pytest.mark.parametrize("failure", [URLError("no route"), KeyboardInterrupt()])
+def test_a_download_that_fails_or_is_stopped_falls_back_to_shipped_with_a_word(cached, monkeypatch, capsys, failure):
+    """So it does where a half file lies in the cache, which Keras downloads again."""
+    monkeypatch.setenv("TRANSFER_OFFLINE", "0")
+    cached.write_bytes(b"half a file")
+
+    def fail(*_):
+        assert "Interrupt the kernel to go on with the shipped weights" in capsys.readouterr().out
+        raise failure
+
+    monkeypatch.setattr(file_utils, "urlretrieve", fail)
+    assert backbones.inception_v3(size=75).weights == "shipped"
+    assert ("no route" if isinstance(failure, URLError) else "(interrupted)") in capsys.readouterr().out
+
+
+def test_the_download_goes_where_keras_keeps_it(cached, monkeypatch, tmp_path):
+    monkeypatch.setenv("TRANSFER_OFFLINE", "0")
+    put_whole_file(tmp_path / "server.h5", monkeypatch)
+    monkeypatch.setattr(file_utils, "urlretrieve", lambda url, target, _: shutil.copy(tmp_path / "server.h5", target))
+    assert backbones.inception_v3(size=75).weights == "imagenet"
+    assert cached.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": 74}, "size must be at least 75.* got 74"),
+        ({"cut": "mixed11"}, "cut must be one of mixed0.* got 'mixed11'"),
+        ({"channels": 4}, r"channels must be 1 \(grey\) or 3 \(RGB\), got 4"),
+        ({"weights": "vgg"}, "weights must be auto.* got 'vgg'"),
+        ({"weights": "shipped", "cut": "mixed9"}, "shipped weights end at mixed2"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        backbones.inception_v3(**arguments)
+
+
+def test_a_missing_weights_file_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(tmp_path / "nowhere.h5"))
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.h5"):
+        backbones.inception_v3()
+
+
+def test_freeze_leaves_nothing_to_train(base):
+    backbones.freeze(base.model)
+    assert backbones.parameter_counts(base.model) == {"trainable": 0, "frozen": base.model.count_params()}
+
+
+def test_freeze_reaches_what_was_unfrozen_by_hand_inside_a_frozen_model():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.BatchNormalization()])
+    model = keras.Sequential([keras.Input((4,)), inner])
+    backbones.freeze(model)
+    for layer in inner.layers:
+        layer.trainable = True
+    backbones.freeze(model)
+    assert not any(layer.trainable for layer in [model, inner, *inner.layers])
+
+
+def test_unfreeze_from_trains_the_convolutions_of_the_block_and_nothing_else(base):
+    names = backbones.unfreeze_from(base.model, "mixed2")
+    assert len(names) == 7  # the block has seven convolutions
+    assert all(name.startswith("conv2d") for name in names)
+    x = pictures(n=8)
+    model = keras.Sequential([base.model, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+    before, statistics = base.model.get_weights(), backbones.moving_statistics(model)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(x, np.arange(8) % 2, verbose=0)
+    pairs = zip(base.model.weights, before, base.model.get_weights(), strict=True)
+    moved = {weight.path.split("/")[-2] for weight, old, new in pairs if (old != new).any()}
+    assert moved == set(names)
+    for path, value in backbones.moving_statistics(model).items():
+        np.testing.assert_array_equal(value, statistics[path], err_msg=path)
+
+
+def test_unfreeze_from_the_first_block_leaves_the_stem(base):
+    names = backbones.unfreeze_from(base.model, "mixed0")
+    assert len(names) == 3 * 7
+    with pytest.raises(ValueError, match=r"block must be one of .*got 'mixed7'"):
+        backbones.unfreeze_from(base.model, "mixed7")
+
+
+def test_parts_one_after_the_other_are_the_whole(base):
+    x = pictures()
+    whole = base.model.predict(x, verbose=0)
+    for blocks in ((), ("mixed0",), ("mixed2",), ("mixed0", "mixed1", "mixed2")):
+        parts = backbones.split(base.model, *blocks)
+        assert len(parts) == len(blocks) + 1
+        y = x
+        for part in parts:
+            y = part.predict(y, verbose=0)
+        np.testing.assert_allclose(y, whole, atol=1e-5, err_msg=str(blocks))
+
+
+def test_what_trains_a_part_trains_the_model(base):
+    names, x = backbones.unfreeze_from(base.model, "mixed2"), pictures(n=8)
+    lower, upper = backbones.split(base.model, "mixed2")
+    maps, before = lower.predict(x, verbose=0), base.model.get_weights()
+    model = keras.Sequential([upper, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(maps, np.arange(8) % 2, verbose=0)
+    pairs = zip(base.model.weights, before, base.model.get_weights(), strict=True)
+    assert {weight.path.split("/")[-2] for weight, old, new in pairs if (old != new).any()} == set(names)
+    np.testing.assert_allclose(
+        base.model.predict_on_batch(x[:2]), upper.predict_on_batch(lower.predict_on_batch(x[:2])), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        (("mixed2", "mixed1"), r"in the order of the network, each once, got \('mixed2', 'mixed1'\)"),
+        (("mixed1", "mixed1"), "each once, got"),
+        (("mixed7",), r"block must be one of \['mixed0', 'mixed1', 'mixed2'\], got 'mixed7'"),
+    ],
+)
+def test_a_model_is_split_at_its_own_blocks_and_in_their_order(base, blocks, message):
+    with pytest.raises(ValueError, match=message):
+        backbones.split(base.model, *blocks)
+
+
+@pytest.mark.real
+def test_a_real_weights_file_is_taken_as_deep_as_it_reaches(real_data):
+    file = runtime.weights_file()
+    if file is None:
+        pytest.skip(f"no weights file in {real_data / 'weights'}")
+    base = backbones.inception_v3()
+    assert (base.weights, base.file, base.size) == ("file", file.name, 197)
+    arrays = []
+    with h5py.File(file) as content:
+        content.visititems(lambda _, item: arrays.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    for weight in base.model.get_weights():
+        assert any(weight.shape == array.shape and (weight == array).all() for array in arrays)

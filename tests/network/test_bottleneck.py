@@ -1,0 +1,303 @@
+"""Features of a frozen base: right, computed once, resumed, told apart by what they depend on."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from helpers.network import backbones, bottleneck
+from helpers.pictures import photos
+
+SIZE, N = 12, 20
+
+
+@keras.saving.register_keras_serializable("tests")
+class Meter(keras.layers.Layer):
+    """Counts the pictures that pass; breaks down once `limit` is reached."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seen, self.limit = 0, np.inf
+
+    def call(self, x):
+        def count(pictures):
+            if self.seen >= self.limit:
+                raise KeyboardInterrupt
+            self.seen += len(pictures)
+            return pictures
+
+        return tf.ensure_shape(tf.numpy_function(count, [x], tf.float32), x.shape)
+
+
+def make_base(seed=0, size=SIZE):
+    """Make what `bottleneck` needs of a Backbone, around a convolution, and the meter within it."""
+    meter = Meter()
+    convolution = keras.layers.Conv2D(5, 3, activation="relu", kernel_initializer=keras.initializers.GlorotNormal(seed))
+    model = keras.Sequential([keras.Input((size, size, 3)), meter, keras.layers.Rescaling(1 / 255), convolution])
+    base = SimpleNamespace(model=model, size=size, channels=3, fingerprint=f"weights {seed}, size {size}")
+    return base, meter
+
+
+def make_augment():
+    return keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomBrightness(0.5, value_range=(0, 255))])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """N pictures of noise in two classes; a checkpoint after every 8 of them."""
+    monkeypatch.setattr(bottleneck, "_BLOCK", 8)
+    rng = np.random.default_rng(0)
+    for i in range(N):
+        path = tmp_path / "set" / ("cats" if i < 12 else "dogs") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 16, 3), dtype=np.uint8)).save(path)
+    return tmp_path / "set"
+
+
+def extract(base, folder, **options):
+    return bottleneck.features(base, folder, progress=False, **options)
+
+
+def direct(base, folder):
+    """What the features must be, in a few lines."""
+    paths = [folder / file for file in photos.list_pictures(folder)["file"]]
+    return base.model.predict(photos.load_many(paths, base.size).astype(np.float32), verbose=0).mean(axis=(1, 2))
+
+
+def stored(kind):
+    """Find the one file of a kind in the cache."""
+    (path,) = (Path(bottleneck.runtime.build_dir()) / "features").glob(f"*/{kind}")
+    return path
+
+
+def test_features_are_the_pooled_feature_maps(folder):
+    base, _ = make_base()
+    found = extract(base, folder)
+    assert found.X.shape == (N, 5) and found.X.dtype == np.float32
+    np.testing.assert_allclose(found.X, direct(base, folder), atol=1e-5)
+    assert found.files == photos.list_pictures(folder)["file"].tolist()
+    assert found.class_names == ["cats", "dogs"]
+    assert found.y.tolist() == [0] * 12 + [1] * 8
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_batch_size_does_not_matter(folder, tmp_path, batch_size):
+    base, _ = make_base()
+    X = extract(base, folder).X
+    np.testing.assert_allclose(extract(base, folder, cache=tmp_path / "other", batch_size=batch_size).X, X, atol=1e-5)
+
+
+def test_second_call_does_not_run_the_base(folder):
+    base, meter = make_base()
+    first = extract(base, folder)
+    assert meter.seen == N
+    second = extract(base, folder)
+    assert meter.seen == N and second.key == first.key
+    np.testing.assert_array_equal(first.X, second.X)
+
+
+def test_interrupted_run_goes_on_where_it_stopped(folder):
+    base, meter = make_base()
+    meter.limit = 12  # three batches of four: the first block of eight is finished, half of the second is not
+    with pytest.raises((KeyboardInterrupt, tf.errors.OpError)):
+        extract(base, folder, batch_size=4)
+    meter.seen, meter.limit = 0, np.inf
+    found = extract(base, folder, batch_size=4)
+    assert meter.seen == N - 8
+    np.testing.assert_allclose(found.X, direct(base, folder), atol=1e-5)
+
+
+def damage_middle(path):
+    content = bytearray(path.read_bytes())
+    content[10 * 5 * 4] ^= 1  # one bit of row 10
+    path.write_bytes(content)
+
+
+def cut_off_end(path):
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage", "again"),
+    [
+        ("features.float32", damage_middle, 8),
+        ("features.float32", cut_off_end, 4),
+        ("features.float32", Path.unlink, N),
+        ("checksums.json", cut_off_end, N),
+        ("checksums.json", Path.unlink, N),
+    ],
+)
+def test_damage_is_noticed_and_only_what_is_lost_computed_again(folder, kind, damage, again):
+    base, meter = make_base()
+    X = np.array(extract(base, folder).X)
+    damage(stored(kind))
+    meter.seen = 0
+    np.testing.assert_allclose(extract(base, folder).X, X, atol=1e-5)
+    assert meter.seen == again
+
+
+def test_key_changes_with_all_that_the_features_depend_on(folder):
+    keys = [extract(make_base()[0], folder).key]
+    keys.append(extract(make_base(seed=1)[0], folder).key)
+    keys.append(extract(make_base(size=SIZE + 1)[0], folder).key)
+    keys.append(extract(make_base()[0], folder, augment=make_augment(), views=2).key)
+    keys.append(extract(make_base()[0], folder, augment=make_augment(), views=2, seed=1).key)
+    keys.append(extract(make_base()[0], folder, augment=keras.layers.RandomFlip(), views=2).key)
+    (folder / "cats" / "0.png").rename(folder / "cats" / "00.png")
+    keys.append(extract(make_base()[0], folder).key)
+    Image.new("RGB", (5, 5)).save(folder / "cats" / "00.png")
+    keys.append(extract(make_base()[0], folder).key)
+    assert len(set(keys)) == len(keys)
+
+
+def test_views_repeat_with_the_seed_whatever_the_batches_and_where_a_run_resumes(folder, tmp_path):
+    base, meter = make_base()
+    found = extract(base, folder, augment=make_augment(), views=3)
+    assert found.X.shape == (3 * N, 5) and len(found.files) == len(found.y) == 3 * N
+    np.testing.assert_allclose(found.X[:N], direct(base, folder), atol=1e-5)
+    plain, first, second = np.split(found.X, 3)
+    assert min(abs(plain - first).max(), abs(plain - second).max(), abs(first - second).max()) > 0.01
+
+    meter.seen, meter.limit = 0, 25
+    other = {"cache": tmp_path / "other", "augment": make_augment(), "views": 3, "batch_size": 5}
+    with pytest.raises((KeyboardInterrupt, tf.errors.OpError)):
+        extract(base, folder, **other)
+    meter.limit = np.inf
+    np.testing.assert_allclose(extract(base, folder, **other).X, found.X, atol=1e-5)
+
+
+def test_augmentation_draws_the_same_afterwards_whether_features_were_cached_or_not(folder):
+    base, _ = make_base()
+    picture = np.full((1, SIZE, SIZE, 3), 100.0)
+
+    def draw(extract_first):
+        augment = keras.Sequential([keras.layers.RandomBrightness(0.5, value_range=(0, 255), seed=1)])
+        if extract_first:
+            extract(base, folder, augment=augment, views=2)
+        return np.asarray(augment(picture, training=True))
+
+    np.testing.assert_array_equal(draw(True), draw(False))  # computed
+    np.testing.assert_array_equal(draw(True), draw(False))  # cached
+
+
+def test_augmentation_draws_the_same_after_an_error(folder):
+    def draw(augment):
+        return np.asarray(augment(np.full((1, SIZE, SIZE, 3), 100.0), training=True))
+
+    def make():
+        return keras.layers.RandomBrightness(0.5, value_range=(0, 255), seed=1)
+
+    augment = make()
+    (folder / "dogs" / "19.png").write_text("no picture")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        extract(make_base()[0], folder, augment=augment, views=2, batch_size=4)
+    time.sleep(0.5)  # for a thread that draws ahead and does not notice the error
+    np.testing.assert_array_equal(draw(augment), draw(make()))
+
+
+def test_augmentation_that_cannot_be_seeded_is_refused(folder):
+    augment = keras.layers.Lambda(lambda x: x + tf.random.uniform(tf.shape(x)))
+    with pytest.raises(ValueError, match="seed generators"):
+        extract(make_base()[0], folder, augment=augment, views=2)
+
+
+@pytest.mark.parametrize("options", [{"views": 2}, {"augment": keras.layers.RandomFlip()}, {"views": 0}])
+def test_views_without_augmentation_or_the_other_way_round_are_refused(folder, options):
+    with pytest.raises(ValueError, match="both augment and views"):
+        extract(make_base()[0], folder, **options)
+
+
+def test_broken_picture_is_named_and_leaves_a_cache_that_still_works(folder):
+    base, _ = make_base()
+    (folder / "dogs" / "19.png").write_text("no picture")
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"19\.png is not a whole picture"):
+        extract(base, folder)
+    (folder / "dogs" / "19.png").unlink()
+    assert extract(base, folder).X.shape == (N - 1, 5)
+
+
+def test_threads_at_once_compute_everything_once(folder):
+    base, meter = make_base()
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(extract(base, folder).X)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert meter.seen == N
+    for X in found:
+        np.testing.assert_allclose(X, direct(base, folder), atol=1e-5)
+
+
+def test_features_wait_for_another_process_that_is_at_work_on_them(folder):
+    base, _ = make_base()
+    extract(base, folder)
+    code = (
+        "import sys; from helpers import runtime\nwith runtime.lock(sys.argv[1]): print(flush=True), sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(stored("checksums.json").parent)]
+    found = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()  # it holds the lock
+        thread = threading.Thread(target=lambda: found.append(extract(base, folder).X))
+        thread.start()
+        thread.join(timeout=1)
+        assert thread.is_alive()
+        other.stdin.close()
+        thread.join(timeout=30)
+    np.testing.assert_allclose(found[0], direct(base, folder), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return backbones.inception_v3(75, "shipped", cut="mixed0")
+
+
+def test_constants_folded_into_the_graph_change_nothing(shipped):
+    X = np.random.default_rng(0).integers(0, 256, (4, 75, 75, 3)).astype("float32")
+    wanted = shipped.model.predict(X, verbose=0).mean(axis=(1, 2))
+    np.testing.assert_allclose(bottleneck.forward(shipped)(X), wanted, rtol=1e-3, atol=1e-4 * wanted.max())
+
+
+def test_bfloat16_stays_close_and_does_not_leak_into_later_calls(shipped):
+    X = np.random.default_rng(0).integers(0, 256, (4, 75, 75, 3)).astype("float32")
+    exact = bottleneck.forward(shipped)
+    before, half = exact(X), bottleneck.forward(shipped, "bfloat16")(X)
+    np.testing.assert_allclose(half, before, atol=0.05 * before.max())
+    np.testing.assert_array_equal(exact(X), before)
+    with pytest.raises(ValueError, match="float32 or bfloat16, got 'float16'"):
+        bottleneck.forward(shipped, "float16")
+
+
+def test_a_base_whose_weights_changed_is_compiled_anew(shipped):
+    X = np.random.default_rng(0).integers(0, 256, (2, 75, 75, 3)).astype("float32")
+    kept = shipped.model.get_weights()
+    before = bottleneck.forward(shipped)(X)
+    try:
+        shipped.model.set_weights([weight * 0.9 for weight in kept])
+        wanted = shipped.model.predict(X, verbose=0).mean(axis=(1, 2))
+        after = bottleneck.forward(shipped)(X)
+    finally:
+        shipped.model.set_weights(kept)
+    assert np.abs(before - wanted).max() > 0.01 * wanted.max()
+    np.testing.assert_allclose(after, wanted, rtol=1e-3, atol=1e-4 * wanted.max())
+
+
+@pytest.mark.real
+def test_real_photographs_with_the_backbone_at_hand(real_data):
+    from helpers.data import datasets
+    from helpers.network import backbones
+
+    base = backbones.inception_v3(size=75, weights="random", cut="mixed2")
+    folder = datasets.cats_vs_dogs().test
+    found = extract(base, folder)
+    assert found.X.shape[0] == len(photos.list_pictures(folder))
+    np.testing.assert_allclose(found.X[-5:], direct(base, folder)[-5:], atol=1e-4)

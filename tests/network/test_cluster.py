@@ -1,0 +1,175 @@
+"""The cluster gives the features that one machine gives, and keeps them when a worker or the whole job is killed."""
+
+# ruff: noqa: E402 - what follows the importorskip needs Ray
+import shutil
+import threading
+import time
+from contextlib import suppress
+
+import numpy as np
+import psutil
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: make cluster")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from ray.cluster_utils import Cluster
+
+from helpers.data import drawn
+from helpers.network import backbones, bottleneck, cluster
+from helpers.pictures import photos
+
+N = 80  # pictures
+
+
+def start(nodes, attempts=4, **settings):
+    """Add a node, patiently: Ray gives its parts 15 seconds to start, too few on a busy machine."""
+    for i in range(attempts):
+        try:
+            return nodes.add_node(num_cpus=2, **settings)
+        except Exception as error:  # Ray raises nothing more special
+            if "timed out during startup" not in str(error) or i == attempts - 1:
+                raise
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    """A head and one more node, each a set of processes of its own, with two cores each."""
+    nodes = Cluster()
+    start(nodes, include_dashboard=False)
+    start(nodes)
+    assert cluster.connect(nodes.address) == 4
+    assert len(ray.nodes()) == 2
+    yield
+    ray.shutdown()
+    nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def base():
+    return backbones.inception_v3(75, weights="shipped", cut="mixed0")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures") / "drawn"
+    drawn.write_folder(root, n_train=N // 2, n_validation=2, n_test=2, size=80)
+    return root / photos.SPLITS[0]
+
+
+def actors():
+    """Give the processes that run the base, of this test's nodes and of no other Ray on the machine."""
+    for process in psutil.Process().children(recursive=True):  # all of a node's descend from this one
+        with suppress(psutil.NoSuchProcess):
+            if " ".join(process.cmdline()).startswith("ray::MapWorker"):
+                yield process
+
+
+class Killer(threading.Thread):
+    """Kills one actor once a part of the chunk is written, and before all of it is in its place."""
+
+    def __init__(self, out):
+        super().__init__(daemon=True)
+        self.out, self.killed, self.finished = out, None, threading.Event()
+
+    def run(self):
+        while self.killed is None and not self.finished.is_set():
+            if any(self.out.glob("*/.partial/*.parquet")):
+                for actor in actors():
+                    actor.kill()
+                    self.killed = actor.pid
+                    return
+            time.sleep(0.01)
+
+
+def test_same_features_although_a_worker_is_killed(two_nodes, base, folder, tmp_path, monkeypatch):
+    killer = Killer(tmp_path / "out")
+    killer.start()
+    ours = cluster.features(base, folder, tmp_path / "out", actors=2, batch_size=2, chunk=N // 2, progress=False)
+    killer.finished.set()
+    killer.join()
+    assert killer.killed is not None, "there was no actor to kill while a chunk was half written"
+    assert not psutil.pid_exists(killer.killed)
+    theirs = bottleneck.features(base, folder, progress=False)
+    np.testing.assert_allclose(ours.X, theirs.X, atol=1e-4)
+    np.testing.assert_array_equal(ours.y, theirs.y)
+    assert (ours.files, ours.class_names) == (theirs.files, theirs.class_names)
+
+    # What is on disk is not computed again.
+    monkeypatch.setattr(cluster, "_extract", None)
+    again = cluster.features(base, folder, tmp_path / "out", progress=False)
+    np.testing.assert_array_equal(again.X, ours.X)
+
+
+def test_a_killed_job_goes_on_after_its_last_chunk(two_nodes, base, folder, tmp_path, monkeypatch):
+    computed = []
+
+    def extract(base, folder, files, out, *rest, broken=False):
+        if computed and broken:
+            raise KeyboardInterrupt
+        computed.append(files)
+        X = pa.FixedSizeListArray.from_arrays(np.arange(2 * len(files), dtype=np.float32), 2)
+        contents = [cluster._content((folder / file).read_bytes()) for file in files]
+        chunk = out / f"chunk_{len(computed):06d}"
+        chunk.mkdir()
+        pq.write_table(pa.table({"file": files, "content": contents, "features": X}), chunk / "0.parquet")
+
+    monkeypatch.setattr(cluster, "_extract", lambda *arguments: extract(*arguments, broken=True))
+    with pytest.raises(KeyboardInterrupt):
+        cluster.features(base, folder, tmp_path, chunk=30, progress=False)
+    monkeypatch.setattr(cluster, "_extract", extract)
+    cluster.features(base, folder, tmp_path, chunk=30, progress=False)
+    assert [len(files) for files in computed] == [30, 30, 20]
+    assert [file for files in computed for file in files] == photos.list_pictures(folder)["file"].tolist()
+
+
+def test_a_second_folder_with_the_same_names_has_features_of_its_own(two_nodes, base, folder, tmp_path, monkeypatch):
+    """Of two sets that share names and `out`; and a chunk that was deleted is computed again, none overwritten."""
+    sets = [tmp_path / name for name in ("one", "two")]
+    for root, start in zip(sets, (1, 4), strict=True):
+        for label in ("cat", "dog"):
+            (root / f"{label}s").mkdir(parents=True)
+            for i in range(3):
+                picture = folder / f"{label}s" / f"{label}.{start + i:04d}.jpg"
+                shutil.copy(picture, root / f"{label}s" / f"{i}.jpg")
+
+    def check():
+        for root in sets:
+            ours = cluster.features(base, root, tmp_path / "out", chunk=3, progress=False)
+            np.testing.assert_allclose(ours.X, bottleneck.features(base, root, progress=False).X, atol=1e-4)
+
+    check()
+    assert not np.allclose(*(bottleneck.features(base, root, progress=False).X for root in sets), atol=1e-2)
+    (out,) = (tmp_path / "out").glob("*/")
+    assert names_of(out) == ["chunk_000000", "chunk_000001", "chunk_000002", "chunk_000003"]
+    shutil.rmtree(out / "chunk_000000")
+    check()
+    assert names_of(out) == ["chunk_000001", "chunk_000002", "chunk_000003", "chunk_000004"]
+    monkeypatch.setattr(cluster, "_extract", None)
+    check()
+
+
+def names_of(out):
+    return sorted(chunk.name for chunk in out.glob("chunk_*"))
+
+
+def test_a_broken_picture_is_named(two_nodes, base, tmp_path):
+    drawn.write_folder(tmp_path / "drawn", n_train=2, n_validation=1, n_test=1, size=80)
+    folder = tmp_path / "drawn" / photos.SPLITS[0]
+    (folder / "cats" / "cat.0002.jpg").write_bytes(b"no picture")
+    with pytest.raises(ray.exceptions.RayTaskError, match=r"cats/cat\.0002\.jpg.*not a whole picture"):
+        cluster.features(base, folder, tmp_path / "out", progress=False)
+
+
+def test_too_few_cores_are_noticed_before_the_work(two_nodes, base, folder, tmp_path):
+    with pytest.raises(RuntimeError, match="9 actors need 10 cores, the cluster has 4"):
+        cluster.features(base, folder, tmp_path, actors=9)
+
+
+def test_without_a_connection_it_says_how_to_connect(base, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(RuntimeError, match=r"call cluster\.connect\(\)"):
+        cluster.features(base, folder, tmp_path)
