@@ -151,7 +151,7 @@ def article_augmentation(
 def strong_augmentation(seed: int = 0) -> keras.Sequential:
     """Build an augmentation that many tutorials use; it moves a picture much further than the article's.
 
-    Rotation by up to 40 degrees, shifts and zoom of a fifth, mirror; the borders repeat the last pixel. Input and output
+    Rotation by up to 40 degrees, shifts and zoom of a fifth, mirror; borders repeat the last pixel. Input and output
     are those of `article_augmentation`.
     """
     return article_augmentation(40, 0.2, 0.2, 0.2, 0, True, "nearest", seed, "strong_augmentation")
