@@ -118,7 +118,7 @@ def test_survey_gives_each_file_a_row_and_a_reason(hostile):
         "readme.txt": "not in the folder of a class",
         "dogs/.hidden.png": "hidden",
         "dogs/Thumbs.db": "hidden",
-        "dogs/notes.txt": "Pillow reads no .txt files; save pictures as JPEG or PNG",
+        "dogs/notes.txt": ".txt files are not read; save pictures as JPEG or PNG",
         "dogs/README": "name without a suffix",
         "nothing/": "empty folder",
     }
@@ -193,3 +193,46 @@ def test_survey_of_no_folder_says_so(tmp_path):
 def test_importing_inspection_leaves_tensorflow_and_pandas_out():
     code = "import sys, helpers.pictures.inspection; sys.exit(bool({'tensorflow', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---------------------------------------------------------------------------------- faults that were seen, and their
+
+
+def test_a_flat_folder_is_inspected(hostile):
+    table = inspection.inspect(hostile / "cats").set_index("file")
+    assert table.loc["good.jpg", ["label", "problem"]].tolist() == ["", ""]
+    assert "truncated" in table.loc["truncated.jpg", "problem"]
+
+
+def test_a_file_in_another_format_is_reported_as_no_picture(hostile, monkeypatch):
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("started another program"))
+    (hostile / "cats" / "drawing.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    for look in (inspection.inspect, inspection.survey):
+        assert "cannot identify" in look(hostile).set_index("file")["problem"]["cats/drawing.jpg"]
+
+
+def test_deep_pictures_that_would_be_black_are_reported(hostile):
+    Image.fromarray(np.full((16, 16), 900, np.uint16)).save(hostile / "cats" / "deep.png")
+    assert "near black" in inspection.survey(hostile).set_index("file")["problem"]["cats/deep.png"]
+
+
+@pytest.mark.parametrize("name", ["$RECYCLE.BIN", "System Volume Information", "__MACOSX", "@eaDir", "lost+found"])
+def test_folders_of_the_system_get_a_row_and_are_passed_over(hostile, name):
+    save(hostile / name / "a.png")
+    save(hostile / "cats" / name / "b.png")
+    table = inspection.survey(hostile).set_index("file")
+    for file in (f"{name}/", f"cats/{name}/"):
+        assert table.loc[file, ["status", "problem"]].tolist() == ["skipped", "folder of the system"]
+    assert not table.index.str.endswith(("a.png", "b.png")).any()
+
+
+def test_reasons_can_be_written_whatever_the_names(hostile, tmp_path):
+    try:
+        (hostile / "cats" / os.fsdecode(b"caf\xe9.jpg")).touch()
+    except (OSError, UnicodeError):
+        pytest.skip("this system has no such names")
+    assert "cats/caf\\xe9.jpg" in inspection.survey(hostile)["file"].tolist()
+    assert inspection.set_aside(hostile, inspection.inspect(hostile), tmp_path / "aside") == 5
+    assert "cats/caf\\xe9.jpg" in pd.read_csv(tmp_path / "aside" / "reasons.csv")["file"].tolist()

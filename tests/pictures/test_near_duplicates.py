@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from helpers.data import drawn
 from helpers.pictures import near_duplicates, photos
@@ -99,7 +99,56 @@ def test_what_the_hash_cannot_see(drawings):
     mirrored = hashes([ImageOps.mirror(picture) for picture in drawings])
     assert ((originals != mirrored).sum(axis=1) > near_duplicates.THRESHOLD).mean() > 0.95
     flat = hashes([Image.new("RGB", (40, 40), colour) for colour in ("red", "white", "black")])
-    assert len(set(near_duplicates.groups(flat))) == 1  # different pictures, one hash
+    assert len({row.tobytes() for row in flat}) == 1  # different pictures, one hash
+    assert len(set(near_duplicates.groups(flat))) == 3  # which says too little to put them together
+
+
+def thing_on_white(seed):
+    """Draw a coloured thing with some dots in the middle of a white page, as in a shop's catalogue."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (200, 200), "white")
+    brush, (x, y), (w, h) = ImageDraw.Draw(picture), 100 + rng.normal(0, 6, 2), rng.uniform(30, 70, 2)
+    colours = [tuple(rng.integers(0, 200, 3).tolist()) for _ in range(4)]
+    shape = rng.integers(3)
+    if shape == 0:
+        brush.ellipse([x - w, y - h, x + w, y + h], fill=colours[0])
+    elif shape == 1:
+        brush.rectangle([x - w, y - h, x + w, y + h], fill=colours[0])
+    else:
+        brush.polygon([(x, y - h), (x + w, y + h), (x - w, y + h)], fill=colours[0])
+    for colour in colours[1:]:
+        dx, dy = rng.normal(0, 20, 2)
+        brush.ellipse([x + dx - 8, y + dy - 8, x + dx + 8, y + dy + 8], fill=colour)
+    return picture
+
+
+def test_things_on_white_are_not_all_one_picture():
+    group = near_duplicates.groups(hashes([thing_on_white(seed) for seed in range(200)]))
+    assert np.bincount(group).max() <= 50
+
+
+def test_a_group_is_bounded_and_the_pairs_that_hold_it_are_the_closest():
+    rng = np.random.default_rng(0)
+    row, rows = rng.random(128) < 0.5, []
+    for _ in range(120):  # a long chain: each differs from the one before it in 10 bits
+        row = row.copy()
+        row[rng.choice(128, 10, replace=False)] ^= True
+        rows += [row, row ^ (np.arange(128) == rng.integers(128))]  # and has a copy, 1 bit away
+    group = near_duplicates.groups(np.array(rows))
+    assert np.bincount(group).max() <= 60
+    assert (group[::2] == group[1::2]).mean() > 0.9
+
+
+def test_too_many_pairs_are_refused_with_the_threshold_named(monkeypatch):
+    monkeypatch.setattr(near_duplicates, "_MOST_PAIRS", 1000)
+    rows = np.tile(np.arange(128) % 2 == 0, (60, 1))
+    with pytest.raises(ValueError, match=r"more than 1,000 pairs .*threshold=18"):
+        near_duplicates.pairs(rows)
+    assert set(near_duplicates.groups(rows)) == {0}
+
+
+def test_blank_pages_have_no_pairs_and_need_no_memory():
+    assert len(near_duplicates.pairs(np.zeros((20_000, 128), bool))[0]) == 0
 
 
 @pytest.mark.real
@@ -121,12 +170,15 @@ def test_rates_on_real_photographs(real_data):
 
 
 def slow_pairs(rows, threshold):
-    return {
-        (i, j): int((rows[i] != rows[j]).sum())
-        for i in range(len(rows))
-        for j in range(i + 1, len(rows))
-        if (rows[i] != rows[j]).sum() <= threshold
-    }
+    """Compare each with each, as the docstring of `pairs` says."""
+    found = {}
+    for i in range(len(rows)):
+        for j in range(i + 1, len(rows)):
+            rarer = [min(row.mean(), 1 - row.mean()) for row in (rows[i], rows[j])]
+            distance = int((rows[i] != rows[j]).sum())
+            if min(rarer) >= 0.25 and distance <= threshold * min(1, 1.6 * sum(rarer) ** 2):
+                found[i, j] = distance
+    return found
 
 
 @pytest.mark.parametrize("block", [7, 1024])
@@ -158,14 +210,15 @@ def test_groups_are_what_following_the_pairs_gives(threshold):
 
 
 def test_a_chain_is_one_group():
-    rows = np.tri(5, 4, -1, dtype=bool)  # each row differs in one bit from the one before it
+    steps = np.tri(5, 4, -1, dtype=bool)  # each row differs in one bit from the one before it
+    rows = np.hstack([steps, np.tile([True, False] * 6, (5, 1))])
     assert near_duplicates.groups(rows, 1).tolist() == [0] * 5
     assert near_duplicates.groups(rows, 0).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_many_equal_pictures_need_no_table_of_pairs():
-    rows = np.zeros((30_000, 128), bool)  # 450 million pairs
-    rows[1] = True
+    rows = np.tile(np.arange(128) % 2 == 0, (30_000, 1))  # 450 million pairs
+    rows[1] = ~rows[0]
     assert near_duplicates.groups(rows)[:3].tolist() == [0, 1, 0]
 
 

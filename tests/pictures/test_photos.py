@@ -1,7 +1,11 @@
 """Picture folders: what is listed, how it is split, what a loaded picture looks like, what a batch holds."""
 
+import os
+import struct
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -301,3 +305,148 @@ def test_real_photographs(real_data):
     X = np.concatenate([pictures for pictures, _ in photos.batches(folder, 64).as_numpy_iterator()])
     np.testing.assert_array_equal(X, photos.load_many([folder / file for file in table["file"]], 64))
     assert 60 < X.mean() < 190
+
+
+# ---------------------------------------------------------------------------------- faults that were seen, and their
+
+
+@pytest.fixture
+def three_for_two(tmp_path):
+    """A training set of birds, cats and dogs; a test set without birds."""
+    for name in (
+        "train_set/bird",
+        "train_set/cat",
+        "train_set/dog",
+        "validation_set/cat",
+        "test_set/cat",
+        "test_set/dog",
+    ):
+        save(tmp_path / name / "1.png")
+    return photos.Pictures(tmp_path, "made up")
+
+
+def test_the_training_sets_names_number_the_labels_of_every_set(three_for_two):
+    assert photos.class_names(three_for_two.test) == ["bird", "cat", "dog"]
+    _, labels = next(iter(photos.batches(three_for_two.test, 8)))
+    assert labels.numpy().argmax(axis=1).tolist() == [1, 2]
+    assert three_for_two.counts.loc["test_set"].tolist() == [0, 1, 1]
+
+
+def test_names_given_by_the_caller_decide_as_well(tmp_path):
+    save(tmp_path / "dog" / "1.png")
+    _, labels = next(iter(photos.batches(tmp_path, 8, class_names=["bird", "cat", "dog"])))
+    assert labels.numpy().tolist() == [[0, 0, 1]]
+
+
+def test_a_class_that_the_training_set_lacks_is_named(three_for_two):
+    save(three_for_two.test / "fox" / "1.png")
+    for ask in (photos.list_pictures, lambda folder: photos.batches(folder, 8)):
+        with pytest.raises(ValueError, match="the class 'fox', which the training set does not have"):
+            ask(three_for_two.test)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+
+
+@pytest.mark.parametrize("name", ["cat.jpg", "cat.png", "cat.tif"])
+def test_a_file_is_opened_in_the_listed_formats_only(tmp_path, monkeypatch, name):
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("started another program"))
+    (tmp_path / name).write_bytes(EPS)
+    with pytest.raises(ValueError, match="is not a whole picture"):
+        photos.load(tmp_path / name, 8)
+    assert ".eps" not in photos.SUFFIXES and "EPS" not in photos.FORMATS
+
+
+def test_no_other_module_opens_pictures_by_itself():
+    folder = Path(photos.__file__).parents[1]
+    found = [path.name for path in folder.rglob("*.py") if "Image.open(" in path.read_text(encoding="utf-8")]
+    assert found == ["photos.py"]
+
+
+def png16(path, channels, value):
+    """Write a 16-bit PNG, which Pillow writes in grey only."""
+    rows = b"".join(b"\0" + struct.pack(f">{8 * channels}H", *[value] * 8 * channels) for _ in range(8))
+    header = struct.pack(">IIBBBBB", 8, 8, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_shallow_content_in_a_deep_png_is_never_silently_black(tmp_path, bits, channels):
+    path = png16(tmp_path / "a.png", channels, 2 ** (bits - 1) - 1)
+    with pytest.raises(ValueError, match="near black; save it with 8 bits"):
+        photos.load(path, 8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_deep_content_in_a_deep_png_is_scaled(tmp_path, channels):
+    assert photos.load(png16(tmp_path / "a.png", channels, 32767), 8).mean() == pytest.approx(127, abs=1)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int32"])
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_a_tiff_is_scaled_by_the_largest_value_that_it_names(tmp_path, bits, dtype):
+    picture = Image.fromarray(np.full((8, 8), 2 ** (bits - 1) - 1, dtype))
+    picture.save(tmp_path / "says.tif", tiffinfo={281: 2**bits - 1})
+    assert photos.load(tmp_path / "says.tif", 8).mean() == pytest.approx(127, abs=1.5)
+    picture.save(tmp_path / "silent.tif")
+    with pytest.raises(ValueError, match="near black"):
+        photos.load(tmp_path / "silent.tif", 8)
+
+
+def test_integers_without_a_range_are_reported(tmp_path):
+    Image.fromarray(np.full((8, 8), 2**24, np.int32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match="no range is agreed on; save it with 8 bits"):
+        photos.load(tmp_path / "a.tif", 8)
+
+
+SYSTEM = ["$RECYCLE.BIN", "System Volume Information", "__MACOSX", "@eaDir", "lost+found", "#recycle"]
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+def test_folders_of_the_system_are_no_classes(folder, name):
+    save(folder / name / "a.png")
+    save(folder / "cats" / name / "thumbnail.png")
+    assert photos.class_names(folder) == ["cats", "dogs"]
+    assert len(photos.list_pictures(folder)) == 8
+    assert not [file for file in photos.list_files(folder) if name in file]
+
+
+def test_a_name_that_is_no_utf_8_is_escaped_where_it_is_shown(folder):
+    name = os.fsdecode(b"caf\xe9.png")
+    try:
+        save(folder / "cats" / name)
+    except (OSError, UnicodeError):
+        pytest.skip("this system has no such names")
+    file = "cats/caf\\xe9.png"
+    assert photos.printable(f"cats/{name}") == file
+    assert photos.printable("cats/猫 é.png") == "cats/猫 é.png"
+    assert file in photos.list_files(folder)
+    assert file in photos.list_pictures(folder)["file"].tolist()
+    assert photos.load(folder / file, 8).shape == (8, 8, 3)  # and the table leads to the file
+    assert sum(len(x) for x, _ in photos.batches(folder, 8)) == 9
+    (folder / "cats" / name).write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"caf\\xe9") as caught:
+        photos.load(folder / file, 8)
+    str(caught.value).encode("utf-8")
+
+
+def test_a_flat_set_is_counted(tmp_path):
+    for name in [
+        "train_set/a/1.png",
+        "train_set/b/1.png",
+        "validation_set/a/1.png",
+        "test_set/1.png",
+        "test_set/2.png",
+    ]:
+        save(tmp_path / name)
+    counts = photos.Pictures(tmp_path, "made up").counts
+    assert counts.columns.tolist() == ["a", "b", "?"]
+    assert counts.loc["test_set"].tolist() == [0, 0, 2]

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from helpers import runtime
 from helpers.pictures import photos
 
@@ -27,7 +25,7 @@ def inspect(folder: Path) -> "pd.DataFrame":
     Parameters
     ----------
     folder : Path
-        Folder with one sub-folder per class.
+        Folder with one sub-folder per class, or with pictures alone (their label is "").
 
     Returns
     -------
@@ -37,7 +35,10 @@ def inspect(folder: Path) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    table = photos.list_pictures(folder)
+    if photos.has_classes(folder):
+        table = photos.list_pictures(folder)
+    else:
+        table = pd.DataFrame({"file": photos.list_files(folder), "label": ""})
     found = _examine_all([Path(folder) / file for file in table["file"]], _examine)
     return table.join(pd.DataFrame(found, columns=_FACTS))
 
@@ -111,7 +112,9 @@ def set_aside(folder: Path, table: "pd.DataFrame", aside: Path) -> int:
     if aside.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"aside must lie outside {folder}, got {aside}. Choose a folder beside it.")
     broken = table.loc[table["problem"] != "", ["file", "problem"]]
-    broken = broken[[os.path.lexists(folder / file) for file in broken["file"]]]  # lexists: a dangling link moves too
+    broken = broken[
+        [os.path.lexists(photos.locate(folder / file)) for file in broken["file"]]
+    ]  # lexists: a dangling link moves too
     for file in broken["file"]:
         if os.path.lexists(aside / file):
             raise FileExistsError(f"{aside / file} exists already. Rename it, or set aside to another folder.")
@@ -124,38 +127,50 @@ def set_aside(folder: Path, table: "pd.DataFrame", aside: Path) -> int:
         written.drop_duplicates().to_csv(path, index=False)
     for file in broken["file"]:
         (aside / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(folder / file, aside / file)
+        shutil.move(photos.locate(folder / file), aside / file)
     return len(broken)
 
 
 def _everything(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Relative path, class, and reason to skip it ("" for what may be a picture), for everything in the folder."""
-    classes = set(photos.class_names(folder))
+    classes = set(photos.list_classes(folder))
     for path in sorted(folder.iterdir()):
         if path.name not in classes:
             outside = "link to this folder or above" if path.is_dir() else "not in the folder of a class"
             slash = "/" if path.is_dir() else ""
-            yield path.name + slash, "", "hidden" if path.name.startswith(".") else outside
+            yield photos.printable(path.name) + slash, "", _not_the_readers(path.name, path.is_dir()) or outside
     for label in sorted(classes):
         rows = sorted(_inside(folder, label), key=lambda row: photos.natural_order(row[0]))
         yield from ((file, label, reason) for file, reason in rows or [(f"{label}/", "empty folder")])
 
 
 def _inside(folder: Path, label: str) -> Iterator[tuple[str, str]]:
+    """Relative path, printable, and reason to skip it, for everything in the folder of one class."""
+    yield from ((photos.printable(file), reason) for file, reason in _found(folder, label))
+
+
+def _found(folder: Path, label: str) -> Iterator[tuple[str, str]]:
     """Relative path and reason to skip it, for everything in the folder of one class."""
     unreadable = []
     for parent, folders, files in os.walk(folder / label, onerror=unreadable.append):
         within = Path(parent).relative_to(folder)
         for name in folders:
-            if name.startswith("."):
-                yield f"{(within / name).as_posix()}/", "hidden"
+            if reason := _not_the_readers(name, folder=True):
+                yield f"{(within / name).as_posix()}/", reason
             elif (Path(parent) / name).is_symlink():
                 yield f"{(within / name).as_posix()}/", "link to a folder, not followed"
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not _not_the_readers(name, folder=True)]
         for name in files:
             yield (within / name).as_posix(), _no_picture(name)
     for error in unreadable:
         yield f"{Path(error.filename).relative_to(folder).as_posix()}/", f"folder cannot be opened: {error.strerror}"
+
+
+def _not_the_readers(name: str, folder: bool) -> str:
+    """Why a file or folder with this name is passed over whatever it holds, "" where it is not."""
+    if name.startswith("."):
+        return "hidden"
+    return "folder of the system" if folder and photos.is_system_folder(name) else ""
 
 
 def _no_picture(name: str) -> str:
@@ -165,7 +180,7 @@ def _no_picture(name: str) -> str:
     suffix = Path(name).suffix.lower()
     if suffix in photos.SUFFIXES:
         return ""
-    return f"Pillow reads no {suffix} files; save pictures as JPEG or PNG" if suffix else "name without a suffix"
+    return f"{suffix} files are not read; save pictures as JPEG or PNG" if suffix else "name without a suffix"
 
 
 def _examine_all(paths: list[Path], examine: Callable[[Path], tuple]) -> list[tuple]:
@@ -178,11 +193,11 @@ def _examine_all(paths: list[Path], examine: Callable[[Path], tuple]) -> list[tu
 
 def _examine(path: Path) -> tuple[int, int, str, str, str]:
     """Width, height, format, mode and problem of one picture."""
-    facts = (0, 0, "", "")
+    facts, path = (0, 0, "", ""), photos.locate(path)
     if path.exists() and not path.is_file():  # to open a pipe would wait for ever
         return (*facts, "not a file")
     try:
-        with Image.open(path) as image:
+        with photos.open_picture(path) as image:
             facts = (*image.size, image.format, image.mode)
             photos.decode(image, _SMALLEST_SIDE)
     except Exception as error:  # Pillow's decoders raise all kinds; whatever it was is the problem to report
@@ -198,11 +213,12 @@ def _described(error: Exception, path: Path) -> str:
     text = f"{type(error).__name__}: {error}"
     for long in (repr(str(path))[1:-1], str(path)):  # on Windows the first has each backslash twice
         text = text.replace(long, path.name)
-    return text
+    return photos.printable(text)
 
 
 def _digest(path: Path) -> str:
     """SHA-256 of a file, "" where it cannot be read."""
+    path = photos.locate(path)
     if not path.is_file():
         return ""
     try:

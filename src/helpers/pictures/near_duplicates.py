@@ -5,6 +5,9 @@ import numpy as np
 SIDE = 9  # pixels; the hash compares neighbours, so nine of them give eight bits
 BITS = 2 * (SIDE - 1) ** 2
 THRESHOLD = 18  # bits of 128; two unrelated ones among 1,200 photographs of cats and dogs differ in 19 or more
+_LEAST_BITS = 0.25  # a hash with fewer bits of one kind, as of a blank page, says too little to be compared
+_LARGEST_SHARE, _SMALL = 0.25, 20  # of the pictures in one group; a group of so few is never split
+_MOST_PAIRS = 10_000_000  # 400 MB of them
 _BLOCK = 1024  # rows of distances in memory at a time
 _ATTEMPTS = 20
 
@@ -44,10 +47,14 @@ def difference_hash(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def pairs(hashes: np.ndarray, threshold: int = THRESHOLD) -> tuple[np.ndarray, np.ndarray]:
-    """Find all pairs of hashes that differ in few bits.
+    """Find all pairs of hashes that differ in few bits, as measured by what they say.
 
     With signs s = 2 h - 1 the number of differing bits of two hashes is (bits - s_i . s_j) / 2, so a matrix product
     gives all distances of a block of rows at once.
+
+    Of two pictures with much plain ground most bits agree whatever they show. So the threshold holds for hashes half of
+    whose bits are set, and falls with the square of the share of the rarer kind of bit (b in `distance <= threshold *
+    min(1, 1.6 (b_i + b_j)^2)`). What has less than a quarter of its bits of the rarer kind is in no pair.
 
     Parameters
     ----------
@@ -62,14 +69,29 @@ def pairs(hashes: np.ndarray, threshold: int = THRESHOLD) -> tuple[np.ndarray, n
         Rows i < j of `hashes`, sorted.
     distances : ndarray of int, shape (m,)
         Their Hamming distances, 0..threshold.
+
+    Raises
+    ------
+    ValueError
+        If there are more than ten million pairs.
     """
     hashes = np.asarray(hashes, bool)
     n, bits = hashes.shape
     signs = np.where(hashes, np.float32(1), np.float32(-1))
-    found, distances = [np.empty((0, 2), int)], [np.empty(0, int)]
+    rarer = np.minimum(hashes.sum(axis=1), (~hashes).sum(axis=1)) / bits  # 0..0.5
+    found, distances, total = [np.empty((0, 2), int)], [np.empty(0, int)], 0
     for start in range(0, n, _BLOCK):
-        block = (bits - signs[start : start + _BLOCK] @ signs[start:].T) / 2
-        i, j = np.nonzero(np.triu(block <= threshold, k=1))
+        rows = slice(start, start + _BLOCK)
+        block = (bits - signs[rows] @ signs[start:].T) / 2
+        largest = threshold * np.minimum(1, 1.6 * (rarer[rows, None] + rarer[start:]) ** 2)
+        told = (rarer[rows, None] >= _LEAST_BITS) & (rarer[start:] >= _LEAST_BITS)
+        i, j = np.nonzero(np.triu(told & (block <= largest), k=1))
+        total += len(i)
+        if total > _MOST_PAIRS:
+            raise ValueError(
+                f"more than {_MOST_PAIRS:,} pairs differ in {threshold} bits or fewer (threshold={threshold}). Ask for "
+                "`groups`, which merges equal pictures first, or for a lower threshold."
+            )
         found.append(np.stack([i, j], axis=1) + start)
         distances.append(block[i, j].astype(int))
     return np.concatenate(found), np.concatenate(distances)
@@ -77,6 +99,9 @@ def pairs(hashes: np.ndarray, threshold: int = THRESHOLD) -> tuple[np.ndarray, n
 
 def groups(hashes: np.ndarray, threshold: int = THRESHOLD) -> np.ndarray:
     """Put pictures into one group where a chain of near-duplicates leads from one to the other.
+
+    A group of more than a quarter of all pictures is hardly one picture many times: the threshold is too high for them.
+    Within such a group it is halved until the groups are smaller. See `pairs` for hashes that say too little.
 
     Parameters
     ----------
@@ -90,16 +115,29 @@ def groups(hashes: np.ndarray, threshold: int = THRESHOLD) -> np.ndarray:
     ndarray of int, shape (n,)
         Number of each picture's group: 0, 1, ... in the order in which they first appear.
     """
+    # Equal hashes are merged first: n equal pictures have n^2 / 2 pairs, which would not fit into memory.
+    distinct, which = np.unique(np.asarray(hashes, bool), axis=0, return_inverse=True)
+    component = _components(distinct, threshold, max(_SMALL, int(_LARGEST_SHARE * len(distinct))))
+    told = np.minimum(distinct.sum(axis=1), (~distinct).sum(axis=1)) >= _LEAST_BITS * distinct.shape[1]
+    which = which.ravel()
+    # What says too little is alone even where its hash is not: blank pages are not one picture many times.
+    component = np.where(told[which], component[which], len(distinct) + np.arange(len(which)))
+    _, first, number = np.unique(component, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number]
+
+
+def _components(hashes: np.ndarray, threshold: int, largest: int) -> np.ndarray:
+    """Give each hash the number of its chain, int (n,); chains above `largest` are cut by half the threshold."""
     from scipy.sparse import coo_array  # slow to import, as scikit-learn below
     from scipy.sparse.csgraph import connected_components
 
-    # Equal hashes are merged first: n equal pictures have n^2 / 2 pairs, which would not fit into memory.
-    distinct, which = np.unique(np.asarray(hashes, bool), axis=0, return_inverse=True)
-    found, _ = pairs(distinct, threshold)
-    links = coo_array((np.ones(len(found), bool), (found[:, 0], found[:, 1])), shape=(len(distinct), len(distinct)))
-    component = connected_components(links, directed=False)[1][which.ravel()]
-    _, first, number = np.unique(component, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[number]
+    found, _ = pairs(hashes, threshold)
+    links = coo_array((np.ones(len(found), bool), (found[:, 0], found[:, 1])), shape=(len(hashes), len(hashes)))
+    component = connected_components(links, directed=False)[1]
+    for number in np.flatnonzero(np.bincount(component) > largest) if threshold else ():
+        rows = np.flatnonzero(component == number)
+        component[rows] = component.max() + 1 + _components(hashes[rows], threshold // 2, largest)
+    return component
 
 
 def folds(y: np.ndarray, group: np.ndarray, n_folds: int = 4, seed: int = 0) -> np.ndarray:

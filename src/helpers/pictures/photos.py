@@ -4,7 +4,7 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,11 +19,16 @@ if TYPE_CHECKING:  # both take longer to import than the rest of the module toge
     import tensorflow as tf
 
 SPLITS = ("train_set", "validation_set", "test_set")
-# Pillow only recognises these (a .h5 file of weights is no picture); for EPS it would run another program.
-_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-SUFFIXES = frozenset(
-    suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN and form not in _NOT_DECODED
-)
+# Only these are ever opened, whatever a file is called: for others Pillow would run another program (EPS: Ghostscript).
+_READ = {"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP"}
+_EXTENSIONS = Image.registered_extensions()  # also loads Pillow's plug-ins; AVIF is not in every build of it
+FORMATS = tuple(sorted(_READ & set(Image.OPEN)))
+SUFFIXES = frozenset(suffix for suffix, form in _EXTENSIONS.items() if form in FORMATS)
+# Folders that systems and their drives leave behind: no classes, and nothing in them is a picture of the reader's.
+_SYSTEM_FOLDERS = {"$recycle.bin", "system volume information", "__macosx", "@eadir", "#recycle", "lost+found"}
+_DIM = 16  # where 16-bit values stay below 1/16 of their range, they most likely have 12 bits or fewer
+_SAVE_IT = "save it with 8 bits a channel, scaled to 0..255"
+_TIFF_BITS, _TIFF_LARGEST = 258, 281  # tags: bits per sample, largest sample value
 _LARGE = 2**25  # pixels; decoding a picture larger than that takes more than 100 MB
 _ONE_LARGE = threading.Lock()
 _CACHE_BYTES = 6 * 2**30  # keeps the article's 20,000 pictures at 299 x 299 in memory (5.4 GB)
@@ -70,12 +75,27 @@ class Pictures:
         """Number of pictures: one row per set, one column per class."""
         import pandas as pd
 
-        rows = {name: list_pictures(self.root / name)["label"].value_counts() for name in SPLITS}
-        return pd.DataFrame.from_dict(rows, orient="index").fillna(0).astype(int)[self.class_names]
+        rows = {}
+        for name in SPLITS:
+            folder = self.root / name
+            flat = not has_classes(folder)
+            rows[name] = (
+                pd.Series({"?": len(list_files(folder))}) if flat else list_pictures(folder)["label"].value_counts()
+            )
+        table = pd.DataFrame.from_dict(rows, orient="index").fillna(0).astype(int)
+        return table.reindex(columns=[*self.class_names, *(["?"] if "?" in table else [])], fill_value=0)
+
+
+def has_classes(folder: Path) -> bool:
+    """Tell whether a folder has one sub-folder per class, or only pictures, as Kaggle's test set."""
+    return bool(_sub_folders(Path(folder)))
 
 
 def class_names(folder: Path) -> list[str]:
-    """Name the classes of a folder: its sub-folders.
+    """Name the classes of a folder: its sub-folders, or those of the training set that it belongs to.
+
+    The training set's names decide which number a label has. So they are the names of a `validation_set` and `test_set`
+    beside a `train_set`, too, whether or not each of them occurs there.
 
     Parameters
     ----------
@@ -85,7 +105,7 @@ def class_names(folder: Path) -> list[str]:
     Returns
     -------
     list of str
-        Sorted names, without hidden folders and links that lead back to `folder` or above it.
+        Sorted names, without hidden folders, folders of the system and links that lead back to `folder` or above it.
 
     Raises
     ------
@@ -93,17 +113,19 @@ def class_names(folder: Path) -> list[str]:
         If there is no such folder, or it has no sub-folder.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}. It must hold one sub-folder of pictures per class.")
-    here = folder.resolve()
-    entries = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    names = sorted(path.name for path in entries if not here.is_relative_to(path.resolve()))
+    train = folder.with_name(SPLITS[0])
+    return list_classes(train if folder.name in SPLITS[1:] and train.is_dir() else folder)
+
+
+def list_classes(folder: Path) -> list[str]:
+    """Name the sub-folders of a folder itself, as `class_names` does for a training set; at least one."""
+    names = _sub_folders(Path(folder))
     if not names:
         raise FileNotFoundError(f"no sub-folder in {folder}. It must hold one sub-folder of pictures per class.")
     return names
 
 
-def list_pictures(folder: Path) -> "pd.DataFrame":
+def list_pictures(folder: Path, names: Sequence[str] | None = None) -> "pd.DataFrame":
     """List the pictures of a folder that has one sub-folder per class.
 
     Hidden files and files without a picture's suffix are left out, links to folders inside a class are not followed.
@@ -112,6 +134,8 @@ def list_pictures(folder: Path) -> "pd.DataFrame":
     ----------
     folder : Path
         Folder with the classes.
+    names : sequence of str, optional
+        The classes that may occur; by default `class_names(folder)`.
 
     Returns
     -------
@@ -123,11 +147,20 @@ def list_pictures(folder: Path) -> "pd.DataFrame":
     ------
     FileNotFoundError
         If there is no such folder, it has no sub-folder, or a class has no picture.
+    ValueError
+        If a sub-folder is none of the classes.
     """
     import pandas as pd
 
     folder, rows = Path(folder), []
-    for label in class_names(folder):
+    here = list_classes(folder)
+    known = names or class_names(folder)
+    if unknown := sorted(set(here) - set(known)):
+        raise ValueError(
+            f"{folder} has the class {', '.join(map(repr, unknown))}, which the training set does not have; it has "
+            f"{', '.join(map(repr, known))}. Rename or remove the folder, or train with it."
+        )
+    for label in here:
         files = _picture_files(folder / label)
         if not files:
             raise FileNotFoundError(
@@ -159,6 +192,31 @@ def list_files(folder: Path) -> list[str]:
     if not files:
         raise FileNotFoundError(f"no picture that Pillow reads in {folder}. Name a folder of pictures.")
     return files
+
+
+def numbers(labels: Iterable[str], class_names: Sequence[str]) -> np.ndarray:
+    """Give the position of each label among the classes, int (n,): not among those labels that happen to occur."""
+    position = {name: i for i, name in enumerate(class_names)}
+    return np.array([position[label] for label in labels], int)
+
+
+def printable(name: str) -> str:
+    r"""Write a file name so that it can be printed and stored: bytes that are no UTF-8 become `\xe9` and the like."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def locate(path: Path | str) -> Path:
+    """Find the file that a table names: `printable` undone, where only that leads to a file."""
+    path = Path(path)
+    if "\\x" not in str(path) or path.exists():
+        return path
+    found = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), os.fsencode(path))
+    return Path(os.fsdecode(found)) if Path(os.fsdecode(found)).exists() else path
+
+
+def open_picture(path: Path | BinaryIO) -> Image.Image:
+    """Open a picture without decoding it, as `Image.open`, if it is in one of `FORMATS`."""
+    return Image.open(locate(path) if isinstance(path, (str, Path)) else path, formats=FORMATS)
 
 
 def natural_order(name: str) -> tuple:
@@ -244,7 +302,7 @@ def load(path: Path | BinaryIO, size: int, channels: int = 3) -> np.ndarray:
     if channels not in _CONVERT:
         raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels!r}.")
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             # A JPEG decoder can halve the size at no cost. Down to twice the square, the resize below hides it.
             image.draft(None, (2 * size, 2 * size))
             square = decode(image, size, channels)
@@ -252,8 +310,9 @@ def load(path: Path | BinaryIO, size: int, channels: int = 3) -> np.ndarray:
         raise
     except Exception as error:  # Pillow's decoders raise all kinds: OSError, SyntaxError, struct.error, ...
         name = str(path) if isinstance(path, (str, Path)) else getattr(path, "name", "the file")
-        reason = str(error).replace(repr(path), name)
-        raise ValueError(f"{name} is not a whole picture: {reason}. inspection.inspect finds such files.") from error
+        reason = printable(str(error).replace(repr(path), name))
+        advice = "inspection.inspect finds such files"
+        raise ValueError(f"{printable(name)} is not a whole picture: {reason}. {advice}.") from error
     return np.asarray(square).reshape(size, size, channels)
 
 
@@ -332,6 +391,7 @@ def batches(
     channels: int = 3,
     shuffle_seed: int | None = None,
     augment: Callable | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> "tf.data.Dataset":
     """Give the pictures of a folder in batches, for `fit`, `evaluate` or `predict`.
 
@@ -353,19 +413,21 @@ def batches(
         `list_pictures`.
     augment : keras layer or model, optional
         Called with each batch and `training=True`.
+    class_names : sequence of str, optional
+        The classes in the order of their numbers; by default those of `photos.class_names(folder)`.
 
     Returns
     -------
     tf.data.Dataset
         Pairs of pictures, float32 (batch, size, size, channels) in 0..255, and one-hot labels, float32
-        (batch, n_classes), in the order of the sorted class names. A broken picture raises
+        (batch, n_classes), in the order of the class names. A broken picture raises
         `tf.errors.InvalidArgumentError` with its name when its turn comes.
     """
     import tensorflow as tf
 
-    table = list_pictures(folder)
-    labels, y = np.unique(table["label"], return_inverse=True)
-    one_hot = np.eye(len(labels), dtype=np.float32)[y]
+    names = class_names or _names(folder)
+    table = list_pictures(folder, names)
+    one_hot = np.eye(len(names), dtype=np.float32)[numbers(table["label"], names)]
     paths = [Path(folder) / file for file in table["file"]]
 
     def decode(i, label):
@@ -389,24 +451,70 @@ def batches(
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
+_names = class_names  # for functions with an argument of that name
+
+
+def is_system_folder(name: str) -> bool:
+    """Tell whether a folder of this name is the system's and not the reader's."""
+    return name.lower() in _SYSTEM_FOLDERS
+
+
+def _sub_folders(folder: Path) -> list[str]:
+    """Sorted names of the folders in a folder that may be classes."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}. It must hold one sub-folder of pictures per class.")
+    here = folder.resolve()
+    entries = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return sorted(
+        path.name for path in entries if not is_system_folder(path.name) and not here.is_relative_to(path.resolve())
+    )
+
+
 def _picture_files(folder: Path) -> list[str]:
     """Relative paths of the pictures below a folder, in natural order; links to folders are not followed."""
     found = []
     for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not is_system_folder(name)]
         visible = [name for name in files if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
-        found += [(Path(parent) / name).relative_to(folder).as_posix() for name in visible]
+        found += [printable((Path(parent) / name).relative_to(folder).as_posix()) for name in visible]
     return sorted(found, key=natural_order)
 
 
 def _plain(image: Image.Image, channels: int) -> Image.Image:
     """Decode the first frame, upright, opaque, 8 bits, in grey or RGB."""
+    deep_colours = image.mode in ("RGB", "RGBA", "LA") and any(
+        ";16" in str(tile) for tile in getattr(image, "tile", ())
+    )
+    white = _white(image)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "F":
-        raise ValueError("its pixels are floats, of which no range is agreed on")
-    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion to 8 would cut at 255
-        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
+        raise ValueError(f"its pixels are floats, of which no range is agreed on; {_SAVE_IT}")
+    if image.mode.startswith("I"):
+        image = Image.fromarray(_eight_bits(np.asarray(image), white))
+    elif deep_colours and np.asarray(image)[..., :3].max() < 256 // _DIM:  # Pillow keeps the upper 8 bits of 16
+        raise ValueError(f"its 16-bit colours stay near black; {_SAVE_IT}")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(_CONVERT[channels])
+
+
+def _white(image: Image.Image) -> int | None:
+    """Give the value that a TIFF file says is the largest of its samples, None where a file says nothing."""
+    tags = getattr(image, "tag_v2", {})
+    largest, bits = tags.get(_TIFF_LARGEST), tags.get(_TIFF_BITS)
+    if largest:
+        return int(np.max(largest))
+    return 2 ** int(np.max(bits)) - 1 if bits and np.max(bits) < 16 else None
+
+
+def _eight_bits(pixels: np.ndarray, white: int | None) -> np.ndarray:
+    """Scale integers of more than 8 bits to uint8; `white` is what the file says is the largest value."""
+    low, high = int(pixels.min()), int(pixels.max())
+    if white is None:
+        white = 2**16 - 1
+        if low < 0 or high > white:
+            raise ValueError(f"its pixels reach from {low} to {high}, of which no range is agreed on; {_SAVE_IT}")
+        if high < white // _DIM:
+            raise ValueError(f"its 16-bit pixels reach only {high} of {white}, near black; {_SAVE_IT}")
+    return (np.asarray(pixels, float) * 255 / white).round().clip(0, 255).astype(np.uint8)
