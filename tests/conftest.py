@@ -16,12 +16,14 @@ runtime.setup()
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path, monkeypatch, request):
-    """Give each test empty data and build folders and no network, unless it is marked `real`."""
-    monkeypatch.setenv("TRANSFER_BUILD", str(tmp_path / "build"))
+    """Give each test empty data, build and Keras folders and no network; those marked `real` keep the reader's data."""
     if "real" not in request.keywords:
+        for name in [name for name in os.environ if name.startswith("TRANSFER_") or name == "INCEPTION_V3_WEIGHTS"]:
+            monkeypatch.delenv(name)
         monkeypatch.setenv("TRANSFER_DATA", str(tmp_path / "data"))
         monkeypatch.setenv("TRANSFER_OFFLINE", "1")
-        monkeypatch.delenv("INCEPTION_V3_WEIGHTS", raising=False)
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("TRANSFER_BUILD", str(tmp_path / "build"))
 
 
 @pytest.fixture

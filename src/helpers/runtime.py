@@ -1,24 +1,33 @@
 """Seeds, quiet TensorFlow, the fast switch, where data lies, online or offline."""
 
+import errno
 import logging
 import os
+import platform
 import random
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, SoftFileLock, Timeout
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # disk full, quota used up, file larger than allowed
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}  # what network drives answer to flock
+_SILENT_WAIT = 10  # seconds for a lock before a line says what is waited for
+_LONGEST_BUILD = 120  # characters; on Windows a path ends at 260, and ours add up to 140
+_CPU = Path("/proc/cpuinfo")  # on Linux alone
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 def setup(seed_value: int = 0, tensorflow: bool = False) -> None:
     """Prepare a notebook or a script; call it before anything else imports TensorFlow.
 
-    TensorFlow logs errors only, and runs its convolutions through oneDNN, which is off by default on some processors
-    and about halves the time of training there.
+    TensorFlow logs errors only, takes of a GPU's memory what it needs (several kernels may share it), and runs its
+    convolutions through oneDNN, which is off by default on some processors and about halves the time of training there.
+    What is wrong with the machine or the settings is printed, a line each (`problems`).
 
     Parameters
     ----------
@@ -30,9 +39,16 @@ def setup(seed_value: int = 0, tensorflow: bool = False) -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    for line in problems():
+        print(line)
     if tensorflow:
         with silent_stderr():
-            import keras  # noqa: F401
+            import keras
+        if (keras.config.image_data_format(), keras.config.floatx()) != ("channels_last", "float32"):
+            print("keras.json asks for another layout of pictures or type of numbers; here: channels_last, float32.")
+            keras.config.set_image_data_format("channels_last")
+            keras.config.set_floatx("float32")
     # Afterwards: TensorFlow sets the level of its own logger while it is imported.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     seed(seed_value)
@@ -53,14 +69,47 @@ def seed(value: int) -> None:
         np.random.seed(value)  # noqa: NPY002 - scikit-learn and Keras fall back to this generator
 
 
+def problems() -> list[str]:
+    """Name what is wrong with the settings or the machine and what to do about it, a line each; [] if nothing is."""
+    found, data = [], os.environ.get("TRANSFER_DATA")
+    if data and not data_dir().is_dir():
+        found.append(
+            f"TRANSFER_DATA names {data_dir()}, which is no folder: nothing is read from there. Check its spelling, or "
+            "unset it for the data that come with the course."
+        )
+    if sys.platform == "win32" and len(str(build_dir())) > _LONGEST_BUILD:
+        found.append(f"{build_dir()} is a long path, and Windows ends paths at 260: set TRANSFER_BUILD to a short one.")
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        found.append("TensorFlow has no current release for Macs with Intel processors: use another machine or Colab.")
+    if platform.machine() == "x86_64" and _CPU.exists() and " avx" not in _CPU.read_text():
+        found.append(
+            "This processor has no AVX instructions, without which TensorFlow does not start: use another one."
+        )
+    return found
+
+
 def data_dir() -> Path:
     """Folder of the data sets: `TRANSFER_DATA`, or `data/` of the project."""
     return _from_environment("TRANSFER_DATA", "data")
 
 
 def build_dir() -> Path:
-    """Folder of all that is computed (features, models, results): `TRANSFER_BUILD`, or `build/` of the project."""
-    return _from_environment("TRANSFER_BUILD", "build")
+    """Folder of all that is computed (features, models, results): `TRANSFER_BUILD`, or `build/` of the project.
+
+    It is made if it is missing; PermissionError says what to do where that cannot be.
+    """
+    folder = _from_environment("TRANSFER_BUILD", "build")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise PermissionError(
+            f"Nothing can be written to {folder}, where features, models and results go. Set TRANSFER_BUILD to a "
+            "folder of your own, such as TRANSFER_BUILD=~/transfer-build."
+        )
+    return folder
 
 
 def weights_file() -> Path | None:
@@ -103,19 +152,64 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    # Not the process number alone: two containers on one disk may have the same.
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with full_disk_named(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def lock(path: Path) -> FileLock:
-    """Give a lock on `path` that only one process holds at a time: `with lock(path): ...`."""
+@contextmanager
+def full_disk_named(path: Path) -> Iterator[None]:
+    """Say what could not be written and what to do, where the disk is full or a quota is used up."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL or getattr(error, "named", False):
+            raise
+        named = OSError(
+            error.errno,
+            f"No room to write {path} ({error.strerror}). Make room, or set TRANSFER_BUILD or TRANSFER_DATA to a "
+            "folder on another disk. What was there before is unchanged",
+        )
+        named.named = True
+        raise named from error
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Let one process at a time into the block: `with lock(path): ...`.
+
+    A line says what is waited for when that takes long. Where the drive has no locks, as some network drives, a file
+    stands in for them; one that a killed process left behind has to be removed by hand, and the line says so.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(path.name + ".lock"))
+    file = path.with_name(path.name + ".lock")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(file)
+    try:
+        _acquire(held, "It is let go when that one ends.")
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        held = SoftFileLock(file.with_name(file.name + "file"))
+        _acquire(held, f"If none is at work, remove {held.lock_file}.")
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _acquire(held: FileLock | SoftFileLock, advice: str) -> None:
+    """Wait for a lock; after some seconds say so."""
+    try:
+        held.acquire(timeout=_SILENT_WAIT)
+    except Timeout:
+        print(f"Waiting for another notebook or process that holds {held.lock_file}. {advice}", flush=True)
+        held.acquire()
 
 
 @contextmanager
@@ -133,8 +227,14 @@ def silent_stderr() -> Iterator[None]:
 
 
 def _from_environment(variable: str, default: str) -> Path:
+    value = os.environ.get(variable) or default
+    if value != value.strip().strip("\"'"):
+        raise ValueError(
+            f"{variable} is {value!r}, with quotes or spaces around the path. Set it without them; in a shell, quotes "
+            f'go around the whole path: {variable}="/my data".'
+        )
     # Relative to the project and not to the working folder: a kernel runs in notebooks/, make in the project.
-    return _ROOT / Path(os.environ.get(variable) or default).expanduser()
+    return _ROOT / Path(value).expanduser()
 
 
 def _switch(variable: str) -> bool:

@@ -5,6 +5,7 @@ import io
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +165,7 @@ class TestFetch:
         with pytest.raises(ValueError, match="wanted"):
             datasets.fetch(name)
         assert not (runtime.data_dir() / datasets.REGISTRY[name].becomes).exists()
-        assert downloads_of(runtime.data_dir()) == []
+        assert downloads_of(runtime.data_dir()) == [f"{datasets.REGISTRY[name].file_name}.not_wanted"]
 
     def test_another_archive(self, miniatures, monkeypatch):
         entry = datasets.REGISTRY["cats_vs_dogs"]
@@ -252,7 +253,7 @@ class TestCatsVsDogs:
 
     @pytest.mark.parametrize("failure", [KeyboardInterrupt(), ConnectionError("no route"), ValueError("altered")])
     def test_failed_download_says_so_and_draws(self, server, drawing, monkeypatch, capsys, failure):
-        def fail(name):
+        def fail(name, limit):
             raise failure
 
         monkeypatch.setattr(datasets, "fetch", fail)
@@ -297,6 +298,81 @@ def drawing(monkeypatch):
     for name in datasets._DRAWN:
         monkeypatch.setitem(datasets._DRAWN, name, 2)
     return seeds
+
+
+# ------------------------------------------------------------------------------ faults that were seen, and their kind
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError("the scratch folder is gone"),
+        OSError(36, "File name too long"),
+        UnicodeEncodeError("ascii", "猫", 0, 1, "not in this locale"),
+        OSError(28, "No space left on device"),
+    ],
+    ids=lambda error: type(error).__name__ + str(getattr(error, "errno", "")),
+)
+def test_an_archive_copied_by_hand_is_kept_when_unpacking_fails_for_another_reason(miniatures, monkeypatch, error):
+    def fail(archive, folder):
+        raise error
+
+    entry = datasets.REGISTRY["cats_vs_dogs_small"]
+    archive = runtime.data_dir() / "downloads" / entry.file_name
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(miniatures.files[f"/{entry.name}"])
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(downloads, "_extract", fail)
+        datasets.fetch(entry.name)
+    assert archive.read_bytes() == miniatures.files[f"/{entry.name}"]
+    assert datasets.fetch(entry.name).is_dir() and miniatures.requests == []
+
+
+def test_an_archive_of_something_else_is_renamed_and_not_deleted(miniatures, capsys):
+    entry = datasets.REGISTRY["cats_vs_dogs_small"]
+    archive = runtime.data_dir() / "downloads" / entry.file_name
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"the reader's own file")
+    assert datasets.fetch(entry.name).is_dir()
+    assert archive.with_name(f"{archive.name}.not_wanted").read_bytes() == b"the reader's own file"
+    assert "was renamed to" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("deeper", ["cats_vs_dogs/cats_vs_dogs", "cats_vs_dogs/data/cats_vs_dogs", ""])
+def test_pictures_a_folder_too_deep_or_too_high_are_named(deeper):
+    place = runtime.data_dir() / deeper / "train_set" / "cats"
+    place.mkdir(parents=True)
+    (place / "1.jpg").write_bytes(jpeg(0))
+    for ask in (datasets.cats_vs_dogs, lambda: datasets.fetch("cats_vs_dogs")):
+        with pytest.raises(FileNotFoundError, match=r"cats_vs_dogs lies in .*, wanted is .*Move what is in the first"):
+            ask()
+
+
+def test_a_test_set_without_classes_is_no_obstacle():
+    root = runtime.data_dir() / "cats_vs_dogs"
+    for file in ("train_set/cats/1.jpg", "train_set/dogs/1.jpg", "validation_set/cats/1.jpg", "test_set/1.jpg"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_bytes(jpeg(0))
+    assert datasets.cats_vs_dogs().source.endswith("(train 2, validation 1, test 1)")
+
+
+def test_a_download_that_nobody_asked_for_has_a_limit_and_is_not_repeated_today(server, drawing, monkeypatch, capsys):
+    server.delay = 0.2  # 16 blocks: 3 seconds
+    monkeypatch.setattr(downloads, "AUTOMATIC_LIMIT", 0.5)
+    entry = datasets.REGISTRY["cats_vs_dogs_small"]
+    monkeypatch.setitem(datasets.REGISTRY, entry.name, dataclasses.replace(entry, url=server.url(), size=len(CONTENT)))
+    start = time.monotonic()
+    assert "drawn animals" in datasets.cats_vs_dogs().source
+    assert time.monotonic() - start < 10
+    asked = len(server.requests)
+    assert "not tried again today" in capsys.readouterr().out
+    assert "drawn animals" in datasets.cats_vs_dogs().source
+    said = capsys.readouterr().out
+    assert "a download failed today" in said and "to try again, remove" in said
+    assert len(server.requests) == asked
+    (runtime.build_dir() / "no_download_today.txt").unlink()
+    datasets.cats_vs_dogs()
+    assert len(server.requests) > asked
 
 
 def test_registry_is_complete():

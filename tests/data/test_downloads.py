@@ -296,3 +296,44 @@ class TestUnpack:
         with pytest.raises(error, match=message):
             downloads.unpack(tmp_path / "archive", tmp_path / "out")
         assert {p.name for p in tmp_path.iterdir() if p.suffix != ".lock"} == {"archive"}
+
+
+# ------------------------------------------------------------------------------ faults that were seen, and their kind
+
+
+def test_a_limit_for_everything_together_ends_it_and_keeps_what_came(server, path):
+    server.delay = 0.1  # 16 blocks
+    start = time.monotonic()
+    with pytest.raises(
+        ConnectionError, match=r"gave up after 1 attempts, [1-9][\d,]* bytes are kept.*time for it is over"
+    ):
+        downloads.download(server.url(), path, limit=0.5, progress=False)
+    assert time.monotonic() - start < 5
+    server.delay = 0
+    assert downloads.download(server.url(), path, checksum=SHA256, progress=False).read_bytes() == CONTENT
+    assert server.requests[-1][0].startswith("bytes=")
+
+
+def test_a_file_of_the_readers_is_renamed_and_not_overwritten(server, path, capsys):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for own in (b"mine", b"mine, too"):
+        path.write_bytes(own)
+        assert downloads.download(server.url(), path, checksum=SHA256, progress=False).read_bytes() == CONTENT
+    assert path.with_name(f"{path.name}.not_wanted").read_bytes() == b"mine"
+    assert path.with_name(f"{path.name}.not_wanted_2").read_bytes() == b"mine, too"
+    assert "was renamed to" in capsys.readouterr().out
+
+
+def test_a_full_disk_during_a_download_is_named_and_what_came_is_kept(server, path):
+    resource = pytest.importorskip("resource")
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from helpers.data import downloads;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000));"
+        f"downloads.download({server.url()!r}, Path({str(path)!r}), progress=False)"
+    )
+    assert resource
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 1 and "No room to write" in run.stderr
+    assert not path.exists()
+    assert downloads.download(server.url(), path, checksum=SHA256, progress=False).read_bytes() == CONTENT
+    assert server.requests[-1][0] is not None  # it went on where the disk was full

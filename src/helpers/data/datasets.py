@@ -137,10 +137,11 @@ REGISTRY = {
 }
 
 
-def fetch(name: str, folder: Path | None = None) -> Path:
+def fetch(name: str, folder: Path | None = None, limit: float | None = None) -> Path:
     """Bring a data set to its place: download, verify, unpack, lay out. Does nothing where it is there already.
 
-    The archive stays in `<folder>/downloads` until the layout is complete; an archive copied there by hand is used.
+    The archive stays in `<folder>/downloads` until the layout is complete; an archive copied there by hand is used, and
+    kept if anything fails. One that is not what was wanted is renamed, not removed.
 
     Parameters
     ----------
@@ -148,6 +149,8 @@ def fetch(name: str, folder: Path | None = None) -> Path:
         Key in `REGISTRY`.
     folder : Path, optional
         By default `TRANSFER_DATA`.
+    limit : float, optional
+        Longest time in seconds for the download.
 
     Returns
     -------
@@ -157,7 +160,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     Raises
     ------
     ValueError
-        If there is no such data set, or what came is not what was wanted.
+        If there is no such data set, or what came is not what was wanted (`downloads.WrongContents`).
     FileNotFoundError
         If the data set has no public address and is not there.
     FileExistsError
@@ -172,6 +175,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     target, place = folder / dataset.becomes, folder / "downloads"
     if _is_there(dataset, folder):
         return target
+    _refuse_misplaced(dataset, folder)
     if dataset.url is None:
         raise FileNotFoundError(f"{name} is not in {target} and has no lasting public address: {dataset.advice}.")
     with runtime.lock(place / name):
@@ -182,22 +186,22 @@ def fetch(name: str, folder: Path | None = None) -> Path:
                 f"{target} is there, but holds nothing of {name} as data/README.md lays it out. Remove or change it."
             )
         archive = place / dataset.file_name
-        downloads.download(dataset.url, archive, size=dataset.size, checksum=dataset.checksum)
+        downloads.download(dataset.url, archive, size=dataset.size, checksum=dataset.checksum, limit=limit)
         scratch = place / f".{name}"
         shutil.rmtree(scratch, ignore_errors=True)  # left by a run that was killed
         scratch.mkdir()
         try:
             ready = _LAYOUTS[name](archive, scratch, dataset.items)
-        except (ValueError, FileNotFoundError) as error:
-            archive.unlink()
-            raise ValueError(f"{archive} was removed, for it is not what was wanted: {error}") from error
+        except downloads.WrongContents as error:
+            aside = downloads.set_aside(archive)
+            raise downloads.WrongContents(f"{aside.name} is not what was wanted: {error}") from error
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(target, ignore_errors=True)  # empty folders
             ready.replace(target)
             archive.unlink(missing_ok=True)
         finally:
-            shutil.rmtree(scratch)
+            shutil.rmtree(scratch, ignore_errors=True)
     return target
 
 
@@ -252,7 +256,10 @@ def cats_vs_dogs(seed: int = 0) -> photos.Pictures:
         if _is_there(REGISTRY[name], runtime.data_dir()):
             folder = runtime.data_dir() / REGISTRY[name].becomes
             return _described(folder, f"{{n:,}} photographs of cats and dogs from {name}")
-    if not runtime.offline() and _download_small():
+        _refuse_misplaced(REGISTRY[name], runtime.data_dir())
+    small = REGISTRY["cats_vs_dogs_small"]
+    what = f"photographs ({small.size / 1e6:.0f} MB from {small.url})"
+    if downloads.attempt(what, "drawn animals", lambda: fetch(small.name, limit=downloads.AUTOMATIC_LIMIT)):
         return cats_vs_dogs(seed)
     # The name says what decides how the pictures look, so that those of another version are not taken for these.
     sizes = "_".join(str(n) for n in _DRAWN.values())
@@ -261,23 +268,24 @@ def cats_vs_dogs(seed: int = 0) -> photos.Pictures:
     return _described(folder, "drawn animals (no photographs at hand): {n:,} cats and dogs")
 
 
-def _download_small() -> bool:
-    """Try to fetch the small set where the reader can see it; tell whether it is there now."""
-    name = "cats_vs_dogs_small"
-    print(f"No photographs at hand. Downloading {REGISTRY[name].size / 1e6:.0f} MB from {REGISTRY[name].url}")
-    print("Interrupt the kernel to go on with drawn animals; TRANSFER_OFFLINE=1 never asks the network.")
-    try:
-        fetch(name)
-    except (KeyboardInterrupt, OSError, ValueError) as error:
-        print(f"No download ({str(error) or 'interrupted'}). Going on with drawn animals.")
-        return False
-    return True
-
-
 def _is_there(dataset: Dataset, folder: Path) -> bool:
     """Tell whether a data set is in its place below `folder`, with something in it."""
     target = folder / dataset.becomes
     return target.is_dir() and _COUNTS[dataset.name](target) > 0 if dataset.items else target.is_file()
+
+
+def _refuse_misplaced(dataset: Dataset, folder: Path) -> None:
+    """Raise FileNotFoundError where a data set lies a folder too deep or too high: a slip in unpacking by hand."""
+    mark, target = _MARKS.get(dataset.name), folder / dataset.becomes
+    if mark is None:
+        return
+    deeper = [path for pattern in (f"*/{mark}", f"*/*/{mark}") for path in target.glob(pattern)]
+    for found in (*deeper, *folder.glob(mark)):
+        here = found.parents[mark.count("/")]
+        raise FileNotFoundError(
+            f"{dataset.name} lies in {here}, wanted is {target}. Move what is in the first to the second"
+            + ("." if here.is_relative_to(target) else f", or set TRANSFER_DATA to the folder that holds {here.name}.")
+        )
 
 
 def _has_weights() -> bool:
@@ -298,7 +306,7 @@ def _described(root: Path, what: str) -> photos.Pictures:
 
 def _lay_out_full(archive: Path, scratch: Path, items: int) -> Path:
     """PetImages/{Cat,Dog} -> four fifths for training, the rest in halves."""
-    pictures = downloads.unpack(archive, scratch / "unpacked") / "PetImages"
+    pictures = _unpacked(archive, scratch, "PetImages/Cat").parent
     for old, new in (("Cat", "cats"), ("Dog", "dogs")):
         (pictures / old).rename(pictures / new)
     _share_out(pictures, scratch / "ready", n_train=items * 4 // 5)
@@ -307,7 +315,7 @@ def _lay_out_full(archive: Path, scratch: Path, items: int) -> Path:
 
 def _lay_out_small(archive: Path, scratch: Path, items: int) -> Path:
     """{train,validation}/{cats,dogs} -> the same, with half of the validation set for testing."""
-    pictures = downloads.unpack(archive, scratch / "unpacked") / "cats_and_dogs_filtered"
+    pictures = _unpacked(archive, scratch, "cats_and_dogs_filtered")
     _share_out(pictures / "train", scratch / "ready", n_train=items)
     _share_out(pictures / "validation", scratch / "ready", n_train=0)
     return _counted(scratch / "ready", items)
@@ -315,12 +323,20 @@ def _lay_out_small(archive: Path, scratch: Path, items: int) -> Path:
 
 def _lay_out_reviews(archive: Path, scratch: Path, items: int) -> Path:
     """sorted_data_acl as it is, if no file of it is short."""
-    ready = downloads.unpack(archive, scratch / "unpacked") / "sorted_data_acl"
+    ready = _unpacked(archive, scratch, "sorted_data_acl")
     for file in _review_files(ready):
-        n = _count_in_file(file)
+        n = _count_in_file(file) if file.exists() else 0
         if n != items // 8:
-            raise ValueError(f"{file.relative_to(ready)} has {n:,} reviews, wanted {items // 8:,}.")
+            raise downloads.WrongContents(f"{file.relative_to(ready)} has {n:,} reviews, wanted {items // 8:,}.")
     return ready
+
+
+def _unpacked(archive: Path, scratch: Path, name: str) -> Path:
+    """Unpack an archive and give the folder in it that counts."""
+    folder = downloads.unpack(archive, scratch / "unpacked") / name
+    if not folder.is_dir():
+        raise downloads.WrongContents(f"it has no folder {name}.")
+    return folder
 
 
 def _share_out(pictures: Path, ready: Path, n_train: int) -> None:
@@ -344,7 +360,7 @@ def _counted(ready: Path, items: int) -> Path:
     for label in ("cats", "dogs"):
         n = sum(1 for _ in ready.glob(f"*/{label}/*"))
         if n != items // 2:
-            raise ValueError(f"it has {n:,} pictures of {label}, wanted {items // 2:,}.")
+            raise downloads.WrongContents(f"it has {n:,} pictures of {label}, wanted {items // 2:,}.")
     return ready
 
 
@@ -360,8 +376,9 @@ def _count_in_file(file: Path) -> int:
 
 
 def _count_pictures(folder: Path) -> int:
-    """Pictures in the three sets; those set aside do not count."""
-    return sum(path.suffix.lower() in photos.SUFFIXES for path in folder.glob("*_set/*/*"))
+    """Pictures in the three sets, the test set sorted into classes or not; those set aside do not count."""
+    places = [path for pattern in ("*_set/*/*", "test_set/*") for path in folder.glob(pattern)]
+    return sum(path.suffix.lower() in photos.SUFFIXES for path in places)
 
 
 def _count_reviews(folder: Path) -> int:
@@ -376,6 +393,13 @@ def _count_rows(folder: Path) -> int:
     return sum(shape[0] for header in headers for variable, shape, _ in header if variable == "fts")
 
 
+# What tells that a folder is the data set: below it, wherever it lies.
+_MARKS = {
+    "cats_vs_dogs": "train_set",
+    "cats_vs_dogs_small": "train_set",
+    "amazon_reviews": "books/positive.review",
+    "office_caltech": "amazon_SURF_L10.mat",
+}
 # A function of the archive, a folder to work in and the number of items wanted; it gives what is to be put in place.
 _LAYOUTS: dict[str, Callable[[Path, Path, int | None], Path]] = {
     "cats_vs_dogs": _lay_out_full,

@@ -8,16 +8,23 @@ import tarfile
 import time
 import zipfile
 import zlib
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path, PureWindowsPath
 
 from helpers import runtime
 
 _PAUSE = 1.0  # seconds before the second attempt; doubled before each further one
 _BLOCK = 2**16  # bytes; what a connection that breaks within a block has brought of it is lost
+AUTOMATIC_LIMIT = 90.0  # seconds that a download which nobody asked for may take in all
 
 
 class OfflineError(RuntimeError):
     """Something needs the network, and `TRANSFER_OFFLINE=1` forbids it."""
+
+
+class WrongContents(ValueError):
+    """A file is whole, but not what was wanted; or it is an archive that is broken or not safe to unpack."""
 
 
 def download(
@@ -28,11 +35,13 @@ def download(
     checksum: str | None = None,
     timeout: tuple[float, float] = (10, 60),
     attempts: int = 4,
+    limit: float | None = None,
     progress: bool = True,
 ) -> Path:
     """Download a file, verify it and put it in place; what a broken download has brought is kept and continued.
 
-    A file that is already there, and is the right one as far as can be told, is kept.
+    A file that is already there, and is the right one as far as can be told, is kept. Another one, which may be the
+    reader's, is moved aside.
 
     Parameters
     ----------
@@ -48,6 +57,8 @@ def download(
         Longest wait in seconds for a connection, and for the next byte.
     attempts : int
         Connections to try before giving up; each continues where the one before broke.
+    limit : float, optional
+        Longest time in seconds for everything together.
     progress : bool
         Show a bar.
 
@@ -61,10 +72,10 @@ def download(
     OfflineError
         If the file is missing or not the one wanted, which the message tells, and `TRANSFER_OFFLINE=1`.
     ConnectionError
-        If all attempts failed.
+        If all attempts failed, or the limit is over.
     OSError
         If the server refuses the file, or the disk has no room for it.
-    ValueError
+    WrongContents
         If another file came than the one wanted. It is removed.
     """
     path = Path(path)
@@ -77,14 +88,68 @@ def download(
             state = f"{path} is not the file wanted: {wrong}. " if path.exists() else ""
             advice = "Unset it, or copy the whole file to"
             raise OfflineError(f"{state}TRANSFER_OFFLINE=1 forbids to download {url}. {advice} {path}.")
-        _persist(url, part, size, timeout, attempts, progress)
+        end = time.monotonic() + (float("inf") if limit is None else limit)
+        with runtime.full_disk_named(part):
+            _persist(url, part, size, timeout, attempts, end, progress)
         wrong = fault(part, size, checksum)
         _validator(part).unlink(missing_ok=True)
         if wrong:
             part.unlink()
-            raise ValueError(f"{url}: {wrong}. The file was removed; try again, or get it as data/README.md says.")
+            raise WrongContents(f"{url}: {wrong}. The file was removed; try again, or get it as data/README.md says.")
+        if path.exists():
+            set_aside(path)
         part.replace(path)
     return path
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file another name beside it, `<name>.not_wanted`, so that nothing of the reader's is lost; say so."""
+    aside = path.with_name(f"{path.name}.not_wanted")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.not_wanted_{number}")
+    path.rename(aside)
+    print(f"{path.name} is not the file wanted; it was renamed to {aside}.")
+    return aside
+
+
+def attempt(what: str, instead: str, action: Callable[[], object]) -> bool:
+    """Try a download that nobody asked for, where the reader can see and stop it.
+
+    A firewall that swallows packets would keep every notebook waiting. So `action` should use `AUTOMATIC_LIMIT`, and
+    what failed today is not tried again today.
+
+    Parameters
+    ----------
+    what : str
+        What is missing, with its size.
+    instead : str
+        What is used without it.
+    action : callable
+        Brings it.
+
+    Returns
+    -------
+    bool
+        Whether it is there now.
+    """
+    if runtime.offline():
+        return False
+    note = runtime.build_dir() / "no_download_today.txt"
+    if note.exists() and note.read_text(encoding="utf-8") == str(date.today()):
+        print(f"No {what} at hand, and a download failed today. Going on with {instead}; to try again, remove {note}.")
+        return False
+    print(f"No {what} at hand. Downloading, for {AUTOMATIC_LIMIT:.0f} seconds at most.")
+    print(f"Interrupt the kernel to go on with {instead}; TRANSFER_OFFLINE=1 never asks the network.")
+    try:
+        action()
+    except (KeyboardInterrupt, OSError, ValueError) as error:
+        note.write_text(str(date.today()), encoding="utf-8")
+        print(f"No download ({str(error) or 'interrupted'}).")
+        print(f"Going on with {instead}. It is not tried again today, unless you remove {note}.")
+        return False
+    return True
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -106,11 +171,11 @@ def unpack(archive: Path, folder: Path) -> Path:
     ------
     FileExistsError
         If the folder is there already.
-    ValueError
+    WrongContents
         If a member would land outside the folder or is no plain file (a link, a device), or if the archive is broken.
         Nothing is left behind.
     OSError
-        If the disk has no room for it.
+        If the disk has no room for it, or it cannot be written for another reason.
     """
     archive, folder = Path(archive), Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -120,10 +185,11 @@ def unpack(archive: Path, folder: Path) -> Path:
         shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
         partial.mkdir()
         try:
-            _extract(archive, partial)
-            partial.replace(folder)
+            with runtime.full_disk_named(folder):
+                _extract(archive, partial)
+                partial.replace(folder)
         except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"{archive} is broken: {error}. Download it again.") from error
+            raise WrongContents(f"{archive} is broken: {error}. Download it again.") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return folder
@@ -157,16 +223,16 @@ def fault(path: Path, size: int | None, checksum: str | None) -> str:
     return "" if got == checksum else f"wanted {checksum}, got {got}"
 
 
-def _persist(url: str, part: Path, size: int | None, timeout: tuple, attempts: int, progress: bool) -> None:
+def _persist(url: str, part: Path, size: int | None, timeout: tuple, attempts: int, end: float, progress: bool) -> None:
     """Fill `part`, with a new connection after each one that fails."""
     import requests
     from urllib3.exceptions import HTTPError  # of the raw stream, which requests does not translate
 
-    for attempt in range(attempts):
-        if attempt:
-            time.sleep(_PAUSE * 2 ** (attempt - 1))
+    for number in range(attempts):
+        if number:
+            time.sleep(max(0, min(_PAUSE * 2 ** (number - 1), end - time.monotonic())))
         try:
-            return _receive(url, part, size, timeout, progress)
+            return _receive(url, part, size, timeout, end, progress)
         except requests.HTTPError as error:
             code = error.response.status_code
             if code < 500 and code not in (408, 429):  # asking again would not change the answer
@@ -174,13 +240,15 @@ def _persist(url: str, part: Path, size: int | None, timeout: tuple, attempts: i
             reason = error
         except (ConnectionError, requests.ConnectionError, requests.Timeout, HTTPError) as error:
             reason = error
+        if time.monotonic() >= end:
+            break
     kept = part.stat().st_size if part.exists() else 0
     raise ConnectionError(
-        f"{url}: gave up after {attempts} attempts, {kept:,} bytes are kept. Try again to continue. Last: {reason}"
+        f"{url}: gave up after {number + 1} attempts, {kept:,} bytes are kept. Try again to continue. Last: {reason}"
     ) from reason
 
 
-def _receive(url: str, part: Path, size: int | None, timeout: tuple, progress: bool) -> None:
+def _receive(url: str, part: Path, size: int | None, timeout: tuple, end: float, progress: bool) -> None:
     """Append to `part` what is missing, over one connection."""
     import requests
     from tqdm.auto import tqdm
@@ -190,6 +258,8 @@ def _receive(url: str, part: Path, size: int | None, timeout: tuple, progress: b
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": _validator(part).read_text()}
+    left = max(0.1, end - time.monotonic())
+    timeout = tuple(min(seconds, left) for seconds in timeout)
     with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
         content_range = response.headers.get("Content-Range", "")
         if response.status_code == 416 and content_range == f"bytes */{have}":
@@ -203,7 +273,7 @@ def _receive(url: str, part: Path, size: int | None, timeout: tuple, progress: b
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         if size and total and total != size:
-            raise ValueError(f"{url}: wanted {size:,} bytes, the server offers {total:,}. See data/README.md.")
+            raise WrongContents(f"{url}: wanted {size:,} bytes, the server offers {total:,}. See data/README.md.")
         _check_space(part.parent, total - have if total else 0)
         if not have:
             part.unlink(missing_ok=True)
@@ -214,6 +284,8 @@ def _receive(url: str, part: Path, size: int | None, timeout: tuple, progress: b
             for block in response.raw.stream(_BLOCK, decode_content=False):
                 file.write(block)
                 bar.update(len(block))
+                if time.monotonic() > end:
+                    raise ConnectionError("the time for it is over")
 
 
 def _validator(part: Path) -> Path:
@@ -261,13 +333,13 @@ def _extract(archive: Path, folder: Path) -> None:
             _check_space(folder, sum(member.size for member in members))
             file.extractall(folder, members, filter="data")
     else:
-        raise ValueError(f"{archive} is neither a zip nor a tar file. Download it again.")
+        raise WrongContents(f"{archive} is neither a zip nor a tar file. Download it again.")
 
 
 def _check_member(archive: Path, name: str, plain: bool) -> None:
     """Refuse what would be written elsewhere; Windows reads more into a name than others, so its reading counts."""
     path = PureWindowsPath(name)
     if path.drive or path.root or ".." in path.parts:
-        raise ValueError(f"{archive} would write outside its folder: {name!r}. Do not use it.")
+        raise WrongContents(f"{archive} would write outside its folder: {name!r}. Do not use it.")
     if not plain:
-        raise ValueError(f"{archive} holds {name!r}, a link or device instead of a file. Do not use it.")
+        raise WrongContents(f"{archive} holds {name!r}, a link or device instead of a file. Do not use it.")
