@@ -56,7 +56,7 @@ def svm(Z_source, y_source, Z_target, y_target, **parameters):
 def tca(X_source, X_target):
     """Map by TCA as the published runs do: rows of length 1, 30 components, L divided by its norm (so mu times it)."""
     mu = 1 / len(X_source) + 1 / len(X_target)
-    return TCA(30, mu=mu, kernel="linear").fit_transform(normalize(X_source), normalize(X_target))
+    return TCA(30, mu=mu).fit_transform(normalize(X_source), normalize(X_target))
 
 
 def similarity(X_source, X_target):

@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.linalg import eigh, sqrtm
-from scipy.sparse import csr_matrix
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
 
 from helpers.methods.alignment import CORAL, TCA, FeatureSelection, SubspaceAlignment
 from helpers.methods.divergence import mmd
 
-METHODS = [FeatureSelection(3), CORAL(), SubspaceAlignment(3), TCA(3), TCA(3, kernel="rbf")]
+METHODS = [FeatureSelection(3), CORAL(), SubspaceAlignment(3), TCA(3)]
 each_method = pytest.mark.parametrize("method", METHODS, ids=repr)
 
 
@@ -152,21 +151,19 @@ def test_subspace_alignment_equals_adapt_and_skada(domains):
         np.testing.assert_allclose(Z_source @ Z_target.T, source @ target.T, atol=1e-8)
 
 
-def _matrices(X_source, X_target, kernel):
+def _matrices(X_source, X_target):
     n_S, n_T = len(X_source), len(X_target)
     X = np.vstack([X_source, X_target])
-    squared = np.sum((X[:, None] - X) ** 2, axis=2)
-    K = X @ X.T if kernel == "linear" else np.exp(-0.1 * squared)
+    K = X @ X.T
     e = np.concatenate([np.full(n_S, 1 / n_S), np.full(n_T, -1 / n_T)])
     H = np.eye(n_S + n_T) - 1 / (n_S + n_T)
     return K @ np.outer(e, e) @ K, K @ H @ K
 
 
-@pytest.mark.parametrize("kernel", ["linear", "rbf"])
-def test_tca_solves_the_eigenproblem_of_its_paper(kernel, domains):
+def test_tca_solves_the_eigenproblem_of_its_paper(domains):
     X_source, _, X_target, _ = domains
-    KLK, KHK = _matrices(X_source, X_target, kernel)
-    W = TCA(3, mu=0.7, kernel=kernel, gamma=0.1).fit(X_source, X_target).W_
+    KLK, KHK = _matrices(X_source, X_target)
+    W = TCA(3, mu=0.7).fit(X_source, X_target).W_
     system = np.linalg.inv(KLK + 0.7 * np.eye(140)) @ KHK
     largest = np.sort(np.linalg.eigvals(system).real)[::-1][:3]
     np.testing.assert_allclose(system @ W, W * largest, atol=1e-6 * largest[0])
@@ -178,7 +175,7 @@ def test_adapt_and_skada_miss_the_eigenvectors_because_they_take_a_matrix_for_sy
     from skada import TransferComponentAnalysisAdapter
 
     X_source, _, X_target, _ = domains
-    KLK, KHK = _matrices(X_source, X_target, "linear")
+    KLK, KHK = _matrices(X_source, X_target)
     adapt = Adapt(n_components=1, mu=1.0, kernel="linear", verbose=0)
     adapt.fit_transform(X_source, X_target)
     skada = TransferComponentAnalysisAdapter(n_components=1, mu=1.0, kernel="linear")
@@ -207,7 +204,7 @@ def test_tca_equals_adapt_and_skada_where_their_matrix_is_symmetric(domains):
     np.testing.assert_allclose(np.abs(Z), np.abs(skada), atol=1e-6)
 
 
-@pytest.mark.parametrize("method", [CORAL(), TCA(2), TCA(2, kernel="rbf"), SubspaceAlignment(2)], ids=repr)
+@pytest.mark.parametrize("method", [CORAL(), TCA(2), SubspaceAlignment(2)], ids=repr)
 def test_mapping_reduces_the_mmd(method, domains):
     X_source, _, X_target, _ = domains
     assert mmd(*method.fit_transform(X_source, X_target)) < 0.3 * mmd(X_source, X_target)
@@ -240,14 +237,14 @@ def test_feature_selection_keeps_what_predicts_and_does_not_betray_the_domain():
     method = FeatureSelection(1).fit(X_source, X_target, y)
     assert method.kept_ == [1]
     assert method.scores_[0] < method.scores_[3] < method.scores_[1]
-    assert set(FeatureSelection(2, trade_off=0).fit(X_source, X_target, y).kept_) == {1, 2}
     np.testing.assert_array_equal(method.transform(X_target), X_target[:, [1]])
 
 
 def test_feature_selection_scores_two_classes_by_their_correlation(domains):
-    X_source, y, X_target, _ = domains
+    X_source, y, _, _ = domains
     X_source[:, 4] = 7  # a constant column predicts nothing
-    scores = FeatureSelection(1, trade_off=0).fit(X_source, X_target, np.array(["no", "yes"])[y]).scores_
+    # Where both domains are the same rows, no feature betrays one, and the score is that of the label alone.
+    scores = FeatureSelection(1).fit(X_source, X_source, np.array(["no", "yes"])[y]).scores_
     np.testing.assert_allclose(scores[:4], [abs(np.corrcoef(X_source[:, j], y)[0, 1]) for j in range(4)])
     assert scores[4] == 0
 
@@ -260,7 +257,6 @@ def test_feature_selection_scores_two_classes_by_their_correlation(domains):
         (TCA(0), "between 1 and 140, the number of rows of both domains; got 0"),
         (SubspaceAlignment(6), "between 1 and 5"),
         (FeatureSelection(6), "between 1 and 5, the number of features; got 6"),
-        (TCA(3, kernel="gaussian"), "rbf"),
     ],
     ids=repr,
 )
@@ -272,7 +268,7 @@ def test_parameters_out_of_range_are_refused(method, message, domains):
 
 def test_wrong_calls_are_refused(domains):
     X_source, y, X_target, _ = domains
-    with pytest.raises(NotFittedError, match=r"CORAL\(reg=1.0\) is not fitted"):
+    with pytest.raises(NotFittedError, match="This CORAL is not fitted: call fit"):
         CORAL().transform(X_target)
     with pytest.raises(ValueError, match='domain must be "source" or "target", got \'tgt\''):
         CORAL().fit(X_source, X_target).transform(X_target, "tgt")
@@ -280,8 +276,6 @@ def test_wrong_calls_are_refused(domains):
         CORAL().fit(X_source, X_target).transform(X_target[:, :2])
     with pytest.raises(ValueError, match="X_source has 5 columns, X_target 2"):
         CORAL().fit(X_source, X_target[:, :2])
-    with pytest.raises(TypeError, match="toarray"):
-        CORAL().fit(csr_matrix(X_source), csr_matrix(X_target))
     with pytest.raises(ValueError, match="one label for each of 80 rows; got none"):
         FeatureSelection(2).fit(X_source, X_target)
     with pytest.raises(ValueError, match="got 79"):

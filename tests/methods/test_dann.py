@@ -137,8 +137,8 @@ def test_labels_keep_their_names_and_outputs_their_shapes(domains):
     model = DANN(hidden=6, epochs=5).fit(X, np.array(["bad", "good"])[y], X_target)
     assert set(model.predict(X)) <= {"bad", "good"}
     assert model.transform(X[:7]).shape == (7, 6)
-    probability = model.domain_probability(X)
-    assert probability.shape == (300,)
+    probability = model.network_(X)[1].numpy()
+    assert probability.shape == (300, 1)
     assert np.all((probability >= 0) & (probability <= 1))
     assert [len(values) for values in model.history_.values()] == [5, 5, 5]
 

@@ -146,8 +146,8 @@ def test_round_worse_than_chance_has_no_vote_and_a_later_one_recovers():
 
 def test_no_round_better_than_chance_is_an_error():
     X = np.zeros((4, 1))
-    with pytest.raises(ValueError, match=r"No round from 2 to 4 was better than chance .* \[1.0, 1.0, 1.0\]"):
-        TrAdaBoost(DummyClassifier(), 4).fit(X, [0, 0, 0, 0], X[:1], [1])
+    with pytest.raises(ValueError, match=r"No round from 2 to 4 was better than chance .* \[0.5, 0.5, 0.5\]"):
+        TrAdaBoost(DummyClassifier(), 4).fit(X, [0, 0, 0, 0], X[:2], [0, 1])
 
 
 def test_one_round_is_the_estimator_on_both_together():
@@ -195,7 +195,7 @@ def test_errors_say_what_is_wrong(method):
         model.predict(X_target)
     with pytest.raises(ValueError, match="same features"):
         model.fit(X_source, y_source, X_target[:, :2], y_target)
-    with pytest.raises(ValueError, match=r"y_source must have one label per row .*\(120,\); got \(119,\)"):
+    with pytest.raises(ValueError, match=r"y_source must have 120 labels, one per row .*shape \(119,\)"):
         model.fit(X_source, y_source[1:], X_target, y_target)
     with pytest.raises(ValueError, match="must take sample_weight"):
         method(KNeighborsClassifier()).fit(X_source, y_source, X_target, y_target)
@@ -207,7 +207,7 @@ def test_errors_of_tradaboost():
         TrAdaBoost(LogisticRegression(), 0).fit(X_source, y_source, X_target, y_target)
     with pytest.raises(ValueError, match="two classes, got 3"):
         TrAdaBoost(LogisticRegression()).fit(X_source, y_source, X_target, y_target + 1)
-    with pytest.raises(ValueError, match="y_target must have one label per row"):
+    with pytest.raises(ValueError, match="y_target must have 60 labels, one per row"):
         TrAdaBoost(LogisticRegression()).fit(X_source, y_source, X_target, y_target[:-1])
 
 
@@ -243,18 +243,17 @@ def test_importance_weighting_repairs_covariate_shift(method):
     ids=["free", "box active", "box and sum active", "sum fixed"],
 )
 @pytest.mark.parametrize("shift", [0.5, 6.0], ids=["near", "far"])
-@pytest.mark.parametrize("kernel", ["rbf", "laplacian"])
-def test_kernel_mean_matching_reaches_adapts_objective(B, eps, shift, kernel):
+def test_kernel_mean_matching_reaches_adapts_objective(B, eps, shift):
     """adapt solves the same quadratic program by cvxopt's interior-point method."""
     instance_based = pytest.importorskip("adapt.instance_based")
     rng = np.random.default_rng(0)
     X_source, X_target = rng.normal(size=(80, 2)), rng.normal(shift, 0.5, (50, 2))
-    model = KernelMeanMatching(None, kernel, gamma=0.5, B=B, eps=eps)
+    model = KernelMeanMatching(None, gamma=0.5, B=B, eps=eps)
     ours = model.fit_weights(X_source, X_target)
-    theirs = instance_based.KMM(kernel=kernel, gamma=0.5, B=B, eps=eps, tol=1e-10, verbose=0)
+    theirs = instance_based.KMM(kernel="rbf", gamma=0.5, B=B, eps=eps, tol=1e-10, verbose=0)
     theirs = theirs.fit_weights(X_source, X_target)
-    K = kernel_matrix(X_source, X_source, kernel, 0.5)
-    kappa = 80 / 50 * kernel_matrix(X_source, X_target, kernel, 0.5).sum(axis=1)
+    K = kernel_matrix(X_source, X_source, "rbf", 0.5)
+    kappa = 80 / 50 * kernel_matrix(X_source, X_target, "rbf", 0.5).sum(axis=1)
 
     def objective(w):
         return w @ K @ w / 2 - kappa @ w
@@ -270,13 +269,6 @@ def test_kernel_mean_matching_rejects_impossible_bounds():
     for bad in ({"eps": -0.1}, {"B": 0.5, "eps": 0.1}):
         with pytest.raises(ValueError, match="eps must not be negative, and B must be above 1 - eps"):
             KernelMeanMatching(None, **bad).fit_weights(X_source, X_target)
-
-
-@pytest.mark.parametrize("kernel", ["linear", "cosine", "rbv"])
-def test_kernel_mean_matching_rejects_kernels_it_cannot_solve(kernel):
-    X_source, _, X_target, _ = two_domains()
-    with pytest.raises(ValueError, match=f'kernel must be "rbf" or "laplacian", .* got {kernel!r}'):
-        KernelMeanMatching(None, kernel).fit_weights(X_source, X_target)
 
 
 # The tables and figures of notebook 03 on the real reviews, as printed there: accuracy, mean of 5 seeds.

@@ -258,3 +258,10 @@ def test_a_world_knows_its_constants_and_refuses_what_does_not_fit():
 def test_learning_refuses_what_is_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         learn(random_world(0), **arguments)
+
+
+def test_one_variable_twice_in_a_literal_stands_for_one_constant():
+    people = {"likes": ("person", "person"), "knows": ("person", "person")}
+    world = World(people, [("likes", "a", "b"), ("likes", "c", "c"), ("knows", "a", "c"), ("knows", "c", "a")])
+    assert world.pairs([("likes", "x", "x"), ("knows", "x", "y")]) == {("c", "a")}
+    assert world.pairs([("knows", "x", "y"), ("likes", "y", "y")]) == {("a", "c")}

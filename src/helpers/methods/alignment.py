@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
-from helpers.methods.divergence import check_domains, kernel_matrix, median_gamma
+from helpers.methods.divergence import check_domains, check_rows
+
+_NOISE = 1e-12  # of the largest eigenvalue: what an eigensolver in double precision still tells apart
 
 
-class Alignment:
+class Alignment(BaseEstimator):
     """Base of all methods; a method is its one hook, `_learn`."""
 
     def fit(self, X_source, X_target, y_source=None):
@@ -26,9 +29,9 @@ class Alignment:
 
         Parameters
         ----------
-        X_source : array-like, shape (n_source, n_features)
+        X_source : array-like or sparse matrix, shape (n_source, n_features)
             Sample of the source domain.
-        X_target : array-like, shape (n_target, n_features)
+        X_target : array-like or sparse matrix, shape (n_target, n_features)
             Sample of the target domain.
         y_source : array-like, shape (n_source,), optional
             Labels of the source; only `FeatureSelection` uses them.
@@ -52,7 +55,7 @@ class Alignment:
 
         Parameters
         ----------
-        X : array-like, shape (n, n_features)
+        X : array-like or sparse matrix, shape (n, n_features)
             Rows, seen in `fit` or new.
         domain : str
             "source" or "target": where the rows come from.
@@ -67,16 +70,9 @@ class Alignment:
         ValueError
             If the method is not fitted, the domain is neither of the two, or `X` has other features than in `fit`.
         """
-        from sklearn.exceptions import NotFittedError
-        from sklearn.utils import check_array
-
-        if not hasattr(self, "maps_"):
-            raise NotFittedError(f"{self!r} is not fitted: call fit(X_source, X_target) first.")
+        X = check_rows(self, X)
         if domain not in self.maps_:
             raise ValueError(f'domain must be "source" or "target", got {domain!r}.')
-        X = check_array(X, dtype=float, input_name="X")
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X must have the {self.n_features_in_} features of fit, got {X.shape[1]}.")
         return self.maps_[domain](X)
 
     def fit_transform(self, X_source, X_target, y_source=None) -> tuple[np.ndarray, np.ndarray]:
@@ -95,20 +91,18 @@ class Alignment:
         raise NotImplementedError
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class FeatureSelection(Alignment):
     """Keep the features that predict the label and do not betray the domain.
 
-    A feature scores eta(label) - trade_off * eta(domain), where eta is the correlation ratio: the root of the share
-    of the feature's variance that lies between the groups, 0 to 1. The trade-off is the one of [1]_ (fit to the source
+    A feature scores eta(label) - eta(domain), where eta is the correlation ratio: the root of the share of the
+    feature's variance that lies between the groups, 0 to 1. The trade-off is in the spirit of [1]_ (fit to the source
     labels minus a penalty on features whose means differ between the domains); this univariate score is our own.
 
     Parameters
     ----------
     n_components : int
         Number of features to keep.
-    trade_off : float
-        Weight of the domain; 0 selects as if there were only the source.
 
     Attributes
     ----------
@@ -124,7 +118,6 @@ class FeatureSelection(Alignment):
     """
 
     n_components: int = 20
-    trade_off: float = 1.0
 
     def _learn(self, X_source, X_target, y_source):
         if y_source is None or len(y_source) != len(X_source):
@@ -133,13 +126,13 @@ class FeatureSelection(Alignment):
         _check_components(self.n_components, X_source.shape[1], "the number of features")
         domain = np.repeat([0, 1], [len(X_source), len(X_target)])
         betrays = _correlation_ratio(np.vstack([X_source, X_target]), domain)
-        self.scores_ = _correlation_ratio(X_source, np.asarray(y_source)) - self.trade_off * betrays
+        self.scores_ = _correlation_ratio(X_source, np.asarray(y_source)) - betrays
         self.kept_ = np.argsort(-self.scores_, kind="stable")[: self.n_components]
         select = partial(np.take, indices=self.kept_, axis=1)
         return select, select
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class CORAL(Alignment):
     """Correlation alignment: give the source the covariance (and the mean) of the target.
 
@@ -172,7 +165,7 @@ class CORAL(Alignment):
         return partial(_affine, center=X_source.mean(0), matrix=self.A_, shift=X_target.mean(0)), np.array
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SubspaceAlignment(Alignment):
     """Subspace alignment: turn the source's principal axes towards the target's.
 
@@ -210,13 +203,14 @@ class SubspaceAlignment(Alignment):
         )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class TCA(Alignment):
     """Transfer component analysis: directions of large variance along which the domains' means are close.
 
     Minimises tr(W'KLKW) + mu tr(W'W) subject to W'KHKW = I, section IV of [1]_: tr(W'KLKW) is the squared MMD of
     the mapped domains, W'KHKW their joint scatter. W holds the leading eigenvectors of (KLK + mu I)^-1 KHK, scaled to
-    length 1 as in the benchmarks of the field, which keeps the components' different variances.
+    length 1 as in the benchmarks of the field, which keeps the components' different variances. The kernel is linear:
+    K = X X', so that a component is a direction in the space of the features.
 
     Parameters
     ----------
@@ -224,15 +218,11 @@ class TCA(Alignment):
         Number of transfer components.
     mu : float
         Weight of the regulariser, > 0. (adapt and skada weigh the MMD instead: their mu is 1 / mu.)
-    kernel : str
-        "linear", "rbf" or another kernel of `sklearn.metrics.pairwise`.
-    gamma : float, optional
-        Of the rbf kernel; by default the median heuristic's.
 
     Attributes
     ----------
     W_ : ndarray, shape (n_source + n_target, n_components)
-        Coefficients of the components: a row x is mapped to k(x, X) W, whether it was seen in `fit` or not.
+        Coefficients of the components: a row x is mapped to x X' W, whether it was seen in `fit` or not.
     X_ : ndarray, shape (n_source + n_target, n_features)
         The rows of `fit`, source first.
 
@@ -244,8 +234,6 @@ class TCA(Alignment):
 
     n_components: int = 20
     mu: float = 1.0
-    kernel: str = "linear"
-    gamma: float | None = None
 
     def _learn(self, X_source, X_target, y_source):
         from scipy.linalg import eigh
@@ -255,15 +243,20 @@ class TCA(Alignment):
         _check_components(self.n_components, n, "the number of rows of both domains")
         if self.mu <= 0:
             raise ValueError(f"mu must be above 0 (KLK alone has rank 1), got {self.mu}.")
-        gamma = median_gamma(X_source, X_target) if self.kernel == "rbf" and self.gamma is None else self.gamma
-        self.X_ = np.vstack([X_source, X_target])
-        K = kernel_matrix(self.X_, self.X_, self.kernel, gamma)
-        e = np.repeat([1 / n_S, -1 / n_T], [n_S, n_T])  # L = e e'
+        self.X_ = np.vstack([X_source, X_target])  # (n, d)
+        K = self.X_ @ self.X_.T  # (n, n)
+        e = np.repeat([1 / n_S, -1 / n_T], [n_S, n_T])  # (n,); L = e e'
         HK = K - K.mean(axis=0)  # H centres the columns, and H = H'H
-        KLK = np.outer(K @ e, K @ e)
+        Ke = K @ e
+        if self.mu < _NOISE * (Ke @ Ke):
+            raise ValueError(
+                f"The features are too large for mu={self.mu}, which is lost in rounding: KLK reaches {Ke @ Ke:.1e}. "
+                "Standardise the features of both domains (StandardScaler), or raise mu."
+            )
+        KLK = np.outer(Ke, Ke)
         _, W = eigh(HK.T @ HK, KLK + self.mu * np.eye(n), subset_by_index=[n - self.n_components, n - 1])
         self.W_ = W[:, ::-1] / np.linalg.norm(W[:, ::-1], axis=0)  # eigh sorts from the smallest eigenvalue
-        project = partial(_kernel_map, X_fit=self.X_, W=self.W_, kernel=self.kernel, gamma=gamma)
+        project = partial(_affine, center=0.0, matrix=self.X_.T @ self.W_)
         return project, project
 
 
@@ -292,7 +285,3 @@ def _principal_axes(X, n_components):
 
 def _affine(X, center, matrix, shift=0.0):
     return (X - center) @ matrix + shift
-
-
-def _kernel_map(X, X_fit, W, kernel, gamma):
-    return kernel_matrix(X, X_fit, kernel, gamma) @ W

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# What scikit-learn's tools, such as GridSearchCV, pass on to `fit` where metadata routing is switched on.
+TARGET = {"X_target": True, "y_target": True}
+
 
 def mmd(X_source, X_target, kernel="rbf", gamma=None, unbiased=True) -> float:
     """Estimate the squared maximum mean discrepancy: the distance of the two mean embeddings in the kernel's space.
@@ -86,7 +89,7 @@ def proxy_a_distance(X_source, X_target, folds=5, seed=0) -> float:
         LogisticRegression(class_weight="balanced", solver="liblinear"),
     )
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    X = _stack(X_source, X_target)
+    X = stack(X_source, X_target)
     error = 1 - cross_val_score(classifier, X, domain, cv=splits, scoring="balanced_accuracy").mean()
     return float(max(0.0, 2 * (1 - 2 * error)))
 
@@ -116,7 +119,7 @@ def median_gamma(X_source, X_target) -> float:
     from sklearn.metrics.pairwise import euclidean_distances
 
     X_source, X_target = check_domains(X_source, X_target, accept_sparse="csr")
-    squared = euclidean_distances(_stack(X_source, X_target), squared=True)
+    squared = euclidean_distances(stack(X_source, X_target), squared=True)
     median = np.median(squared[np.triu_indices_from(squared, k=1)])
     if median == 0:
         raise ValueError("The median distance between rows is 0: most rows are equal. Pass gamma yourself.")
@@ -153,7 +156,7 @@ def check_domains(X_source, X_target, accept_sparse=False, min_rows=2):
     X_source, X_target : array-like or sparse matrix, shape (n_source, n_features) and (n_target, n_features)
         The two samples.
     accept_sparse : str or False
-        Sparse format to convert to, or False where a dense array is needed.
+        Sparse format to convert to, or False where a dense array is needed: a sparse matrix is then filled up.
     min_rows : int
         Rows that each sample must have.
 
@@ -168,6 +171,8 @@ def check_domains(X_source, X_target, accept_sparse=False, min_rows=2):
     """
     from sklearn.utils import check_array
 
+    if not accept_sparse:
+        X_source, X_target = _dense(X_source), _dense(X_target)
     X_source, X_target = (
         check_array(X, accept_sparse=accept_sparse, dtype=float, ensure_min_samples=min_rows, input_name=name)
         for X, name in ((X_source, "X_source"), (X_target, "X_target"))
@@ -180,13 +185,47 @@ def check_domains(X_source, X_target, accept_sparse=False, min_rows=2):
     return X_source, X_target
 
 
+def check_labels(X, y, domain) -> np.ndarray:
+    """Check that `y` has one label per row of `X`; ValueError otherwise."""
+    y = np.asarray(y)
+    if y.shape != (X.shape[0],):
+        raise ValueError(
+            f"y_{domain} must have {X.shape[0]} labels, one per row of X_{domain}; got an array of shape {y.shape}."
+        )
+    return y
+
+
+def check_rows(model, X, accept_sparse=False):
+    """Check rows for a fitted model: array-like, DataFrame or sparse, with as many features as in `fit`.
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    ValueError
+        If `X` is not a finite matrix, or has other features.
+    """
+    from sklearn.utils import check_array
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model, msg="This %(name)s is not fitted: call fit with both domains first.")
+    X = check_array(_dense(X) if not accept_sparse else X, accept_sparse=accept_sparse, dtype=float, input_name="X")
+    if X.shape[1] != model.n_features_in_:
+        raise ValueError(f"X must have the {model.n_features_in_} features of fit, got {X.shape[1]}.")
+    return X
+
+
+def _dense(X):
+    return X.toarray() if hasattr(X, "toarray") else X
+
+
 def _mean_kernel(K, unbiased):
     """Mean of a kernel matrix of one sample, with or without its diagonal."""
     n = len(K)
     return (K.sum() - np.trace(K)) / (n * (n - 1)) if unbiased else K.mean()
 
 
-def _stack(X_source, X_target):
+def stack(X_source, X_target):
     """Put one sample below the other, dense or sparse."""
     if isinstance(X_source, np.ndarray) and isinstance(X_target, np.ndarray):
         return np.vstack([X_source, X_target])

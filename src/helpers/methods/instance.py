@@ -8,14 +8,23 @@ samples and tell them apart by `sample_domain`. Matrices may be dense or sparse.
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from helpers.methods.divergence import check_domains, kernel_matrix, median_gamma
+from helpers.methods.divergence import (
+    TARGET,
+    check_domains,
+    check_labels,
+    check_rows,
+    kernel_matrix,
+    median_gamma,
+    stack,
+)
 
 _PERFECT = 1e-10  # stands for a target error of 0, whose vote would be infinite
 
 
-@dataclass(eq=False)
-class TrAdaBoost:
+@dataclass(eq=False, repr=False)
+class TrAdaBoost(ClassifierMixin, BaseEstimator):
     """Boosting for transfer learning, two classes (Algorithm 1 of [1]_).
 
     Every round trains on source and target together. Target examples that it gets wrong then weigh more, as in
@@ -58,6 +67,8 @@ class TrAdaBoost:
     estimator: object
     n_estimators: int = 10
 
+    __metadata_request__fit = TARGET
+
     def fit(self, X_source, y_source, X_target, y_target):
         """Run the N rounds.
 
@@ -79,18 +90,24 @@ class TrAdaBoost:
         Raises
         ------
         ValueError
-            If the samples do not fit together, there are not two classes, the estimator takes no weights, or no
-            voting round was better than chance on the target.
+            If the samples do not fit together, there are not two classes in the target, the estimator takes no
+            weights, or no voting round was better than chance on the target.
         """
         if self.n_estimators < 1:
             raise ValueError(f"n_estimators must be at least 1, got {self.n_estimators}.")
         _check_weighable(self.estimator)
         X_source, X_target = check_domains(X_source, X_target, accept_sparse="csr", min_rows=1)
-        y = np.concatenate([_check_labels(X_source, y_source, "source"), _check_labels(X_target, y_target, "target")])
-        self.classes_ = np.unique(y)
+        y_source, y_target = check_labels(X_source, y_source, "source"), check_labels(X_target, y_target, "target")
+        y = np.concatenate([y_source, y_target])
+        self.classes_, self.n_features_in_ = np.unique(y), X_source.shape[1]
         if len(self.classes_) != 2:
             raise ValueError(f"TrAdaBoost needs two classes, got {len(self.classes_)}: {self.classes_[:10].tolist()}.")
-        X, n, N = _stack(X_source, X_target), len(y_source), self.n_estimators
+        if len(np.unique(y_target)) == 1:
+            raise ValueError(
+                f"y_target must have both classes, {self.classes_.tolist()}; all {len(y_target)} labels are "
+                f"{y_target[0]!r}. Label some target examples of the other class."
+            )
+        X, n, N = stack(X_source, X_target), len(y_source), self.n_estimators
 
         self.beta_ = 1 / (1 + np.sqrt(2 * np.log(n) / N))
         self.estimators_, self.errors_, self.betas_ = [], np.empty(N), np.empty(N)
@@ -136,13 +153,9 @@ class TrAdaBoost:
         ndarray, shape (n,)
             Positive for the second class.
         """
-        _check_fitted(self, "estimators_")
+        X = check_rows(self, X, accept_sparse="csr")
         voters = zip(self.estimators_[self._first_vote :], self.betas_[self._first_vote :], strict=True)
         return sum(-np.log(beta_t) * ((h.predict(X) == self.classes_[1]) - 0.5) for h, beta_t in voters)
-
-    def score(self, X, y) -> float:
-        """Give the accuracy, 0 to 1, on `X` with labels `y`."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
 
     @property
     def _first_vote(self) -> int:
@@ -150,8 +163,6 @@ class TrAdaBoost:
 
     def _boost(self, t, X, y, n, p):
         """Do one round: train with distribution p, record the hypothesis, return the next distribution."""
-        from sklearn.base import clone
-
         h = clone(self.estimator).fit(X, y, sample_weight=p * len(p))
         wrong = h.predict(X) != y
         error = p[n:] @ wrong[n:] / p[n:].sum()
@@ -165,8 +176,8 @@ class TrAdaBoost:
         return p * factor / (p @ factor)
 
 
-@dataclass(eq=False)
-class ImportanceWeighting:
+@dataclass(eq=False, repr=False)
+class ImportanceWeighting(ClassifierMixin, BaseEstimator):
     """Base of the methods that train on the source alone, each example weighted by an estimate of p_t(x) / p_s(x).
 
     They need no target labels, and assume covariate shift: P(y|x) is the same in both domains. A method is its one
@@ -174,6 +185,8 @@ class ImportanceWeighting:
     """
 
     estimator: object
+
+    __metadata_request__fit = TARGET
 
     def fit(self, X_source, y_source, X_target, y_target=None):
         """Estimate the weights, then train the estimator on the weighted source.
@@ -198,11 +211,10 @@ class ImportanceWeighting:
         ValueError
             If the samples do not fit together, the estimator takes no weights, or a parameter is out of its range.
         """
-        from sklearn.base import clone
-
         _check_weighable(self.estimator)
         X_source, X_target = check_domains(X_source, X_target, accept_sparse="csr")
-        y_source = _check_labels(X_source, y_source, "source")
+        y_source = check_labels(X_source, y_source, "source")
+        self.classes_, self.n_features_in_ = np.unique(y_source), X_source.shape[1]
         self.weights_ = self._weigh(X_source, X_target)
         self.estimator_ = clone(self.estimator).fit(X_source, y_source, sample_weight=self.weights_)
         return self
@@ -219,20 +231,16 @@ class ImportanceWeighting:
         return self.weights_
 
     def predict(self, X):
-        """Predict the labels of `X`, shape (n, n_features), with the estimator trained on the weighted source."""
-        _check_fitted(self, "estimator_")
+        """Predict the labels of `X`, array-like or sparse (n, n_features), by the estimator of the weighted source."""
+        X = check_rows(self, X, accept_sparse="csr")
         return self.estimator_.predict(X)
-
-    def score(self, X, y) -> float:
-        """Give the accuracy, 0 to 1, on `X` with labels `y`."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
 
     def _weigh(self, X_source, X_target):
         """Return the weights of the source examples, shape (n_source,)."""
         raise NotImplementedError
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class DomainClassifierWeights(ImportanceWeighting):
     """Importance weighting by a classifier that tells the domains apart.
 
@@ -263,33 +271,40 @@ class DomainClassifierWeights(ImportanceWeighting):
     domain_classifier: object = None
 
     def _weigh(self, X_source, X_target):
-        from sklearn.base import clone
         from sklearn.linear_model import LogisticRegression
 
         classifier = self.domain_classifier or LogisticRegression(max_iter=1000)
+        if not hasattr(classifier, "predict_proba"):
+            raise ValueError(
+                f"domain_classifier must give probabilities (predict_proba); {classifier!r} does not. Ask it for them, "
+                "as by SVC(probability=True), or wrap it into sklearn.calibration.CalibratedClassifierCV."
+            )
         domain = np.repeat([0, 1], [X_source.shape[0], X_target.shape[0]])
-        classifier = clone(classifier).fit(_stack(X_source, X_target), domain)
+        classifier = clone(classifier).fit(stack(X_source, X_target), domain)
         source, target = classifier.predict_proba(X_source).T
         ratio = target / np.maximum(source, np.finfo(float).eps)
+        if not np.isfinite(ratio).all() or ratio.max() < 1e-12:
+            raise ValueError(
+                f"{classifier!r} takes every source example for certainly no target example: no weight is left. Take a "
+                "smoother domain classifier, such as LogisticRegression with a smaller C, or a tree of few leaves."
+            )
         return ratio / ratio.mean()  # the factor n_source / n_target cancels here
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class KernelMeanMatching(ImportanceWeighting):
     """Importance weighting that matches the mean of the weighted source to that of the target in a kernel's space.
 
-    It solves min over w of w'Kw / 2 - kappa'w with 0 <= w_i <= B and |sum w_i - n| <= n eps, where
-    K_ij = k(x_i, x_j), kappa_i = (n_source / n_target) sum_j k(x_i, x'_j) and n = n_source ([1]_, section 3).
+    It solves min over w of w'Kw / 2 - kappa'w with 0 <= w_i <= B and |sum w_i - n| <= n eps, where k is the rbf kernel,
+    K_ij = k(x_i, x_j), kappa_i = (n_source / n_target) sum_j k(x_i, x'_j) and n = n_source ([1]_, section 3). The
+    solver relies on a K that is positive definite, as this one is for distinct rows.
 
     Parameters
     ----------
     estimator : scikit-learn classifier
         What to train on the weighted source.
-    kernel : str
-        "rbf" or "laplacian". Their K is positive definite for distinct rows, and the solver relies on it: with a K
-        of low rank, as of the linear kernel, the sum of the weights does not determine its multiplier.
     gamma : float, optional
-        Of the kernel; by default the median heuristic for "rbf" and 1 / n_features for "laplacian".
+        Of the rbf kernel; by default the median heuristic's.
     B : float
         Largest weight.
     eps : float, optional
@@ -308,7 +323,6 @@ class KernelMeanMatching(ImportanceWeighting):
        data". NIPS 19 (2006), pages 601-608.
     """
 
-    kernel: str = "rbf"
     gamma: float | None = None
     B: float = 1000.0
     eps: float | None = None
@@ -318,16 +332,9 @@ class KernelMeanMatching(ImportanceWeighting):
         eps = 1 - 1 / np.sqrt(n_source) if self.eps is None else self.eps
         if eps < 0 or self.B + eps <= 1:
             raise ValueError(f"eps must not be negative, and B must be above 1 - eps; got eps={eps:.3g}, B={self.B}.")
-        if self.kernel not in ("rbf", "laplacian"):
-            raise ValueError(
-                f'kernel must be "rbf" or "laplacian", whose matrix has full rank; got {self.kernel!r}. To match the '
-                'means of the features themselves, use "rbf" with a small gamma.'
-            )
-        gamma = self.gamma
-        if gamma is None and self.kernel == "rbf":
-            gamma = median_gamma(X_source, X_target)
-        K = kernel_matrix(X_source, X_source, self.kernel, gamma)
-        kappa = n_source / n_target * kernel_matrix(X_source, X_target, self.kernel, gamma).sum(axis=1)
+        gamma = median_gamma(X_source, X_target) if self.gamma is None else self.gamma
+        K = kernel_matrix(X_source, X_source, "rbf", gamma)  # (n_source, n_source)
+        kappa = n_source / n_target * kernel_matrix(X_source, X_target, "rbf", gamma).sum(axis=1)  # (n_source,)
         return _solve(K, kappa, self.B, n_source * (1 - eps), n_source * (1 + eps))
 
 
@@ -367,27 +374,3 @@ def _check_weighable(estimator):
 
     if not has_fit_parameter(estimator, "sample_weight"):
         raise ValueError(f"The fit of the estimator must take sample_weight; that of {estimator!r} does not.")
-
-
-def _check_labels(X, y, domain):
-    """Check that `y` has one label per row of `X`."""
-    y = np.asarray(y)
-    if y.shape != (X.shape[0],):
-        raise ValueError(f"y_{domain} must have one label per row of X_{domain}, shape ({X.shape[0]},); got {y.shape}.")
-    return y
-
-
-def _stack(X_source, X_target):
-    """Put one sample below the other, dense or sparse."""
-    from scipy.sparse import issparse, vstack
-
-    if issparse(X_source) or issparse(X_target):
-        return vstack([X_source, X_target], format="csr")
-    return np.vstack([X_source, X_target])
-
-
-def _check_fitted(model, attribute):
-    from sklearn.exceptions import NotFittedError
-
-    if not hasattr(model, attribute):
-        raise NotFittedError(f"{model!r} is not fitted: call fit(X_source, y_source, X_target, y_target) first.")

@@ -88,7 +88,8 @@ class World:
             for arguments in index.get(known(binding), ()):
                 new = list(binding)
                 for place, argument in zip(places, arguments, strict=True):
-                    if new[place] is None and argument in new:  # different variables stand for different constants
+                    # Different variables stand for different constants, and one variable for one.
+                    if argument in new if new[place] is None else new[place] != argument:
                         break
                     new[place] = argument
                 else:

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from sklearn.base import BaseEstimator, ClassifierMixin
 
-from helpers.methods.divergence import check_domains
+from helpers.methods.divergence import TARGET, check_domains, check_labels, check_rows
 
 
 @keras.saving.register_keras_serializable(package="helpers")
@@ -68,166 +69,6 @@ def schedule(progress: float, gamma: float = 10.0) -> float:
     return 2 / (1 + np.exp(-gamma * progress)) - 1
 
 
-@dataclass(eq=False)
-class DANN:
-    """Domain-adversarial network for rows of features.
-
-    Features G_f are one hidden layer; on it stand the label classifier G_y and, behind a gradient reversal, the domain
-    classifier G_d. One step descends on G_y and G_d; the reversal makes G_f climb on the loss of G_d.
-
-    It is the shallow network of Algorithm 1 of [1]_ with these changes: mini-batches and Adam instead of single
-    examples and plain steps; relu instead of sigmoid for the features; a hidden layer in G_d, which is a logistic
-    regression there; and G_d learns at the full rate, not at lambda times the rate.
-
-    Parameters
-    ----------
-    hidden : int
-        Number of features.
-    strength : float
-        Largest lambda. With 0 the features do not see the domain classifier: that is the source-only network.
-    gamma : float or None
-        Of `schedule`; None keeps lambda at `strength` from the first step on.
-    epochs : int
-        Passes over the larger domain.
-    batch_size : int
-        Examples a step, half of each domain.
-    learning_rate : float
-        Of Adam.
-    seed : int
-        Seed of the initial weights and of the batches.
-
-    Attributes
-    ----------
-    classes_ : ndarray, shape (n_classes,)
-        The labels.
-    network_ : keras.Model
-        Maps rows to class probabilities (n, n_classes) and to the probability of the target domain (n, 1).
-    history_ : dict of str to list of float
-        Per epoch: "label_loss" (on the source), "domain_accuracy" (of G_d on both domains), "strength" (lambda).
-
-    References
-    ----------
-    .. [1] Y. Ganin and others. "Domain-adversarial training of neural networks". JMLR 17, 2016.
-    """
-
-    hidden: int = 100
-    strength: float = 1.0
-    gamma: float | None = 10.0
-    epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    seed: int = 0
-
-    def fit(self, X_source, y_source, X_target, y_target=None):
-        """Train on a labelled source and an unlabelled target.
-
-        Parameters
-        ----------
-        X_source, X_target : array-like or sparse matrix, shapes (n_source, n_features) and (n_target, n_features)
-            Rows of both domains.
-        y_source : array-like, shape (n_source,)
-            Labels of the source.
-        y_target : None
-            Not used; it is here so that all methods are called alike.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If the samples do not fit together, or a parameter is out of its range.
-        """
-        X_source, X_target = check_domains(X_source, X_target, accept_sparse="csr")
-        self.classes_, y = np.unique(y_source, return_inverse=True)
-        if len(y) != X_source.shape[0]:
-            raise ValueError(f"y_source must have {X_source.shape[0]} labels, one per row of X_source; got {len(y)}.")
-        if self.strength < 0 or self.epochs < 1 or self.batch_size < 2:
-            raise ValueError(
-                "strength must be 0 or more, epochs at least 1, batch_size at least 2; "
-                f"got {self.strength}, {self.epochs}, {self.batch_size}."
-            )
-        keras.utils.set_random_seed(self.seed)
-        self._build(X_source.shape[1], len(self.classes_))
-        step, rng = self._step(), np.random.default_rng(self.seed)
-        half = self.batch_size // 2
-        steps = -(-max(X_source.shape[0], X_target.shape[0]) // half)
-        self.history_ = {"label_loss": [], "domain_accuracy": [], "strength": []}
-        for epoch in range(self.epochs):
-            results = []
-            orders = [_order(rng, X.shape[0], steps * half) for X in (X_source, X_target)]
-            for i in range(steps):
-                if self.gamma is not None:
-                    progress = (epoch + i / steps) / self.epochs
-                    self.reversal_.strength.assign(self.strength * schedule(progress, self.gamma))
-                source, target = (order[i * half : (i + 1) * half] for order in orders)
-                results.append(step(_rows(X_source, source), tf.constant(y[source]), _rows(X_target, target)))
-            label_loss, domain_accuracy = np.mean(results, axis=0)
-            for name, value in zip(self.history_, (label_loss, domain_accuracy, self.reversal_.strength), strict=True):
-                self.history_[name].append(float(value))
-        return self
-
-    def predict(self, X) -> np.ndarray:
-        """Predict the labels of `X`, shape (n, n_features), of either domain."""
-        label = self._outputs(X)[0]
-        return self.classes_[label.argmax(axis=1)]
-
-    def score(self, X, y) -> float:
-        """Give the accuracy, 0 to 1, on `X` with labels `y`."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
-
-    def transform(self, X) -> np.ndarray:
-        """Give the features G_f of `X`, float32 (n, hidden)."""
-        return self._outputs(X)[2]
-
-    def domain_probability(self, X) -> np.ndarray:
-        """Give the probability, 0 to 1, that the domain classifier gives the target, shape (n,)."""
-        return self._outputs(X)[1][:, 0]
-
-    def _build(self, n_features, n_classes):
-        dense = keras.layers.Dense
-        x = keras.Input((n_features,))
-        features = dense(self.hidden, activation="relu", name="features")(x)
-        label = dense(n_classes, activation="softmax", name="label")(features)
-        self.reversal_ = GradientReversal(self.strength)
-        domain = dense(self.hidden, activation="relu", name="domain_hidden")(self.reversal_(features))
-        domain = dense(1, activation="sigmoid", name="domain")(domain)
-        self.network_ = keras.Model(x, [label, domain], name="dann")
-        self._everything = keras.Model(x, [label, domain, features])
-
-    def _step(self):
-        """Compile one step of training; it returns the label loss and the accuracy of the domain classifier."""
-        network, optimizer = self.network_, keras.optimizers.Adam(self.learning_rate)
-        optimizer.build(network.trainable_variables)
-
-        @tf.function(autograph=False)  # nothing to convert: no branch or loop depends on a tensor
-        def step(X_source, y_source, X_target):
-            n, m = X_source.shape[0], X_target.shape[0]
-            is_target = tf.concat([tf.zeros(n), tf.ones(m)], axis=0)
-            with tf.GradientTape() as tape:
-                label, domain = network(tf.concat([X_source, X_target], axis=0), training=True)
-                label_loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y_source, label[:n]))
-                domain_loss = tf.reduce_mean(keras.losses.binary_crossentropy(is_target[:, None], domain))
-                loss = label_loss + domain_loss
-            gradients = tape.gradient(loss, network.trainable_variables)
-            optimizer.apply(gradients, network.trainable_variables)
-            right = (domain[:, 0] > 0.5) == (is_target > 0.5)
-            return label_loss, tf.reduce_mean(tf.cast(right, tf.float32))
-
-        return step
-
-    def _outputs(self, X):
-        if not hasattr(self, "network_"):
-            from sklearn.exceptions import NotFittedError
-
-            raise NotFittedError(f"{self!r} is not fitted: call fit(X_source, y_source, X_target) first.")
-        blocks = np.array_split(np.arange(X.shape[0]), max(1, X.shape[0] // 1000))
-        # Called as a function: `predict` would compile a graph for every length of a block.
-        outputs = [self._everything(_rows(X, rows), training=False) for rows in blocks]
-        return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
-
-
 def coral_loss(H_source, H_target):
     """Compare the covariances of two samples: ||C_S - C_T||_F^2 / (4 d^2), eq. 1 to 3 of [1]_.
 
@@ -283,11 +124,185 @@ def mmd_loss(H_source, H_target):
     return ops.sum(ops.exp(-squared / (2 * median)) * np.outer(weights, weights))
 
 
+class TwoDomainNetwork(ClassifierMixin, BaseEstimator):
+    """Base of the networks that see a labelled source and an unlabelled target in every step: one loop for all.
+
+    A network builds `network_` and says what it descends on; the rest is the same.
+    """
+
+    _least_batch = 2
+    __metadata_request__fit = TARGET
+
+    def fit(self, X_source, y_source, X_target, y_target=None):
+        """Train on a labelled source and an unlabelled target.
+
+        Parameters
+        ----------
+        X_source, X_target : array-like or sparse matrix, shapes (n_source, n_features) and (n_target, n_features)
+            Rows of both domains.
+        y_source : array-like, shape (n_source,)
+            Labels of the source.
+        y_target : None
+            Not used; it is here so that all methods are called alike.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the samples do not fit together, or a parameter is out of its range.
+        """
+        X_source, X_target = check_domains(X_source, X_target, accept_sparse="csr")
+        self.classes_, y = np.unique(check_labels(X_source, y_source, "source"), return_inverse=True)
+        if self.strength < 0 or self.epochs < 1 or self.batch_size < self._least_batch:
+            raise ValueError(
+                f"strength must be 0 or more, epochs at least 1, batch_size at least {self._least_batch}; "
+                f"got {self.strength}, {self.epochs}, {self.batch_size}."
+            )
+        self.n_features_in_ = X_source.shape[1]
+        keras.utils.set_random_seed(self.seed)
+        self._build(X_source.shape[1], len(self.classes_))
+        step, rng, half = self._step(), np.random.default_rng(self.seed), self.batch_size // 2
+        steps = -(-max(X_source.shape[0], X_target.shape[0]) // half)
+        self.history_ = {name: [] for name in self._measures}
+        for epoch in range(self.epochs):
+            results = []
+            orders = [_order(rng, X.shape[0], steps * half) for X in (X_source, X_target)]
+            for i in range(steps):
+                self._before_step((epoch + i / steps) / self.epochs)
+                source, target = (order[i * half : (i + 1) * half] for order in orders)
+                results.append(step(_rows(X_source, source), tf.constant(y[source]), _rows(X_target, target)))
+            for values, mean in zip(self.history_.values(), np.mean(results, axis=0), strict=False):
+                values.append(float(mean))
+            self._after_epoch()
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """Predict the labels of `X`, array-like or sparse (n, n_features), of either domain."""
+        label = self._outputs(X)[0]
+        return self.classes_[label.argmax(axis=1)]
+
+    def transform(self, X) -> np.ndarray:
+        """Give the values of the shared hidden layer for `X`, float32 (n, hidden)."""
+        return self._outputs(X)[-1]
+
+    def _step(self):
+        """Compile one step of training; it returns the measures of `history_`."""
+        network, optimizer = self._everything, keras.optimizers.Adam(self.learning_rate)
+        variables = network.trainable_variables
+        optimizer.build(variables)
+
+        @tf.function(autograph=False)  # nothing to convert: no branch or loop depends on a tensor
+        def step(X_source, y_source, X_target):  # (n, d), (n,), (m, d)
+            n = X_source.shape[0]
+            with tf.GradientTape() as tape:
+                label, *others = network(tf.concat([X_source, X_target], axis=0), training=True)  # (n + m, classes)
+                label_loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y_source, label[:n]))
+                domain_loss, measure = self._domain_loss(*others, n)
+                loss = label_loss + domain_loss
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            return label_loss, measure
+
+        return step
+
+    def _before_step(self, progress):
+        """Do what a network needs to be told about the share of the training that is done, 0 to 1."""
+
+    def _after_epoch(self):
+        """Note what does not come out of the steps."""
+
+    def _outputs(self, X):
+        X = check_rows(self, X, accept_sparse="csr")
+        blocks = np.array_split(np.arange(X.shape[0]), max(1, X.shape[0] // 1000))
+        # Called as a function: `predict` would compile a graph for every length of a block.
+        outputs = [self._everything(_rows(X, rows), training=False) for rows in blocks]
+        return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+
+
+@dataclass(eq=False, repr=False)
+class DANN(TwoDomainNetwork):
+    """Domain-adversarial network for rows of features.
+
+    Features G_f are one hidden layer; on it stand the label classifier G_y and, behind a gradient reversal, the domain
+    classifier G_d. One step descends on G_y and G_d; the reversal makes G_f climb on the loss of G_d.
+
+    It is the shallow network of Algorithm 1 of [1]_ with these changes: mini-batches and Adam instead of single
+    examples and plain steps; relu instead of sigmoid for the features; a hidden layer in G_d, which is a logistic
+    regression there; and G_d learns at the full rate, not at lambda times the rate.
+
+    Parameters
+    ----------
+    hidden : int
+        Number of features.
+    strength : float
+        Largest lambda. With 0 the features do not see the domain classifier: that is the source-only network.
+    gamma : float or None
+        Of `schedule`; None keeps lambda at `strength` from the first step on.
+    epochs : int
+        Passes over the larger domain.
+    batch_size : int
+        Examples a step, half of each domain.
+    learning_rate : float
+        Of Adam.
+    seed : int
+        Seed of the initial weights and of the batches.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_classes,)
+        The labels.
+    network_ : keras.Model
+        Maps rows to class probabilities (n, n_classes) and to the probability of the target domain (n, 1).
+    history_ : dict of str to list of float
+        Per epoch: "label_loss" (on the source), "domain_accuracy" (of G_d on both domains), "strength" (lambda).
+
+    References
+    ----------
+    .. [1] Y. Ganin and others. "Domain-adversarial training of neural networks". JMLR 17, 2016.
+    """
+
+    hidden: int = 100
+    strength: float = 1.0
+    gamma: float | None = 10.0
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+    _measures = ("label_loss", "domain_accuracy", "strength")
+
+    def _build(self, n_features, n_classes):
+        dense = keras.layers.Dense
+        x = keras.Input((n_features,))
+        features = dense(self.hidden, activation="relu", name="features")(x)
+        label = dense(n_classes, activation="softmax", name="label")(features)
+        self.reversal_ = GradientReversal(self.strength)
+        domain = dense(self.hidden, activation="relu", name="domain_hidden")(self.reversal_(features))
+        domain = dense(1, activation="sigmoid", name="domain")(domain)
+        self.network_ = keras.Model(x, [label, domain], name="dann")
+        self._everything = keras.Model(x, [label, domain, features])
+
+    def _domain_loss(self, domain, features, n):
+        is_target = tf.concat([tf.zeros(n), tf.ones(domain.shape[0] - n)], axis=0)  # (n + m,)
+        loss = tf.reduce_mean(keras.losses.binary_crossentropy(is_target[:, None], domain))
+        right = (domain[:, 0] > 0.5) == (is_target > 0.5)
+        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+
+    def _before_step(self, progress):
+        if self.gamma is not None:
+            self.reversal_.strength.assign(self.strength * schedule(progress, self.gamma))
+
+    def _after_epoch(self):
+        self.history_["strength"].append(float(self.reversal_.strength))
+
+
 LOSSES = {"coral": coral_loss, "mmd": mmd_loss}
 
 
-@dataclass(eq=False)
-class JointNetwork:
+@dataclass(eq=False, repr=False)
+class JointNetwork(TwoDomainNetwork):
     """Network with a hidden layer that both domains share, trained on source labels and on a distance of the domains.
 
     Every step descends on l_class + strength * l_distance (eq. 6 of [1]_, with one adapted layer): the cross-entropy on
@@ -333,103 +348,25 @@ class JointNetwork:
     learning_rate: float = 1e-3
     seed: int = 0
 
-    def fit(self, X_source, y_source, X_target, y_target=None):
-        """Train on a labelled source and an unlabelled target.
+    _measures, _least_batch = ("label_loss", "distance"), 4
 
-        Parameters
-        ----------
-        X_source, X_target : array-like or sparse matrix, shapes (n_source, n_features) and (n_target, n_features)
-            Rows of both domains.
-        y_source : array-like, shape (n_source,)
-            Labels of the source.
-        y_target : None
-            Not used; it is here so that all methods are called alike.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If the samples do not fit together, or a parameter is out of its range.
-        """
-        X_source, X_target = check_domains(X_source, X_target, accept_sparse="csr")
-        self.classes_, y = np.unique(y_source, return_inverse=True)
-        if len(y) != X_source.shape[0]:
-            raise ValueError(f"y_source must have {X_source.shape[0]} labels, one per row of X_source; got {len(y)}.")
+    def _build(self, n_features, n_classes):
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}.")
-        if self.strength < 0 or self.epochs < 1 or self.batch_size < 4:
-            raise ValueError(
-                "strength must be 0 or more, epochs at least 1, batch_size at least 4; "
-                f"got {self.strength}, {self.epochs}, {self.batch_size}."
-            )
-        keras.utils.set_random_seed(self.seed)
-        x = keras.Input((X_source.shape[1],))
+        x = keras.Input((n_features,))
         shared = keras.layers.Dense(self.hidden, activation="relu", name="shared")(x)
-        label = keras.layers.Dense(len(self.classes_), activation="softmax", name="label")(shared)
-        self.network_ = keras.Model(x, [label, shared], name="joint")
-        step, rng, half = self._step(), np.random.default_rng(self.seed), self.batch_size // 2
-        steps = -(-max(X_source.shape[0], X_target.shape[0]) // half)
-        self.history_ = {"label_loss": [], "distance": []}
-        for _ in range(self.epochs):
-            results = []
-            orders = [_order(rng, X.shape[0], steps * half) for X in (X_source, X_target)]
-            for i in range(steps):
-                source, target = (order[i * half : (i + 1) * half] for order in orders)
-                results.append(step(_rows(X_source, source), tf.constant(y[source]), _rows(X_target, target)))
-            for values, mean in zip(self.history_.values(), np.mean(results, axis=0), strict=True):
-                values.append(float(mean))
-        return self
+        label = keras.layers.Dense(n_classes, activation="softmax", name="label")(shared)
+        self.network_ = self._everything = keras.Model(x, [label, shared], name="joint")
 
-    def predict(self, X) -> np.ndarray:
-        """Predict the labels of `X`, shape (n, n_features), of either domain."""
-        label = self._outputs(X)[0]
-        return self.classes_[label.argmax(axis=1)]
-
-    def score(self, X, y) -> float:
-        """Give the accuracy, 0 to 1, on `X` with labels `y`."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
-
-    def transform(self, X) -> np.ndarray:
-        """Map `X` to the shared space, float32 (n, hidden)."""
-        return self._outputs(X)[1]
-
-    def _step(self):
-        """Compile one step of training; it returns the label loss and the distance of the domains."""
-        network, distance_of = self.network_, LOSSES[self.loss]
-        optimizer = keras.optimizers.Adam(self.learning_rate)
-        optimizer.build(network.trainable_variables)
-
-        @tf.function(autograph=False)  # nothing to convert: no branch or loop depends on a tensor
-        def step(X_source, y_source, X_target):
-            n = X_source.shape[0]
-            with tf.GradientTape() as tape:
-                label, shared = network(tf.concat([X_source, X_target], axis=0), training=True)
-                label_loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y_source, label[:n]))
-                distance = distance_of(shared[:n], shared[n:])
-                loss = label_loss + self.strength * distance
-            optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
-            return label_loss, distance
-
-        return step
-
-    def _outputs(self, X):
-        if not hasattr(self, "network_"):
-            from sklearn.exceptions import NotFittedError
-
-            raise NotFittedError(f"{self!r} is not fitted: call fit(X_source, y_source, X_target) first.")
-        blocks = np.array_split(np.arange(X.shape[0]), max(1, X.shape[0] // 1000))
-        # Called as a function: `predict` would compile a graph for every length of a block.
-        outputs = [self.network_(_rows(X, rows), training=False) for rows in blocks]
-        return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+    def _domain_loss(self, shared, n):
+        distance = LOSSES[self.loss](shared[:n], shared[n:])
+        return self.strength * distance, distance
 
 
 def _covariance(H):
-    """Covariance of the columns, divided by n - 1 (eq. 2 and 3 of Deep CORAL)."""
-    centred = H - ops.mean(H, axis=0)
-    return ops.matmul(ops.transpose(centred), centred) / (ops.shape(H)[0] - 1)
+    """Sample covariance of the rows: (n, d) -> (d, d)."""
+    H = H - ops.mean(H, axis=0)
+    return ops.matmul(ops.transpose(H), H) / (ops.shape(H)[0] - 1)
 
 
 def _order(rng, n, length):
