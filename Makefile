@@ -78,9 +78,9 @@ assignments: $(READY)
 	$(EMBEDDED) $(BIN)/python tools/assignments.py
 
 bench: $(READY)
-	TRANSFER_OFFLINE=1 $(if $(REAL),TRANSFER_DATA=$(REAL)) $(BIN)/python benchmarks/bench.py
+	TRANSFER_OFFLINE=1 $(if $(REAL),TRANSFER_DATA="$(REAL)") $(BIN)/python benchmarks/bench.py
 
-LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml --no-emit-index-url --no-annotate --no-header --quiet
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml --no-emit-index-url --generate-hashes --no-annotate --no-header --quiet
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK) --extra test --extra assignments --output-file requirements.txt

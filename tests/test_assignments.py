@@ -4,6 +4,8 @@ import ast
 import importlib.util
 import json
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -249,3 +251,42 @@ def test_the_whole_cycle(tmp_path, monkeypatch):
     assert [fault.split(":")[0] for fault in faults] == ["wrong_doubles"] * 2
     release = json.loads((tool.runtime.build_dir() / "release" / "small" / "small.ipynb").read_text(encoding="utf-8"))
     assert "x + x" not in json.dumps(release) and "doubled is 6" not in json.dumps(release)
+
+
+NAMES = {
+    "ada_03_instance_based.ipynb": "ada",
+    "li_wei_03_instance_based.ipynb": "li_wei",
+    "2023_1234_03_instance_based.ipynb": "2023_1234",
+    "Li Wei_88231_assignsubmission_file_03_instance_based.ipynb": "Li Wei",
+    "Li_Wei_88231_assignsubmission_file_03_instance_based (2).ipynb": "Li_Wei",
+    "bo_03_instance_based (1).ipynb": "bo",
+    "CAROL_03_Instance_Based.ipynb": "CAROL",
+    "dan-03_03_instance_based-1.ipynb": "dan-03",
+    "王伟_03_instance_based.ipynb": "王伟",
+}
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+    """Submissions under the names that platforms give them, collected by nbgrader's own command."""
+    course = tmp_path_factory.mktemp("course")
+    name = "03_instance_based"
+    shutil.copytree(ROOT / "assignments" / "source" / name, course / "source" / name)
+    shutil.copy(ROOT / "assignments" / "nbgrader_config.py", course)
+    archive = course / "downloaded" / name / "archive"
+    archive.mkdir(parents=True)
+    for file in [*NAMES, "notes.txt", "ada_other_work.ipynb"]:
+        shutil.copy(course / "source" / name / f"{name}.ipynb", archive / file)
+    command = [sys.executable, "-m", "nbgrader", "zip_collect", name]
+    run = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return course / "submitted"
+
+
+@pytest.mark.parametrize("student", NAMES.values(), ids=list(NAMES))
+def test_a_submission_is_found_whatever_the_platform_calls_it(collected, student):
+    assert (collected / student / "03_instance_based" / "03_instance_based.ipynb").is_file()
+
+
+def test_nothing_else_is_collected(collected):
+    assert {path.name for path in collected.iterdir()} == set(NAMES.values())

@@ -70,7 +70,9 @@ def main() -> None:
     before, found, rest = README.read_text(encoding="utf-8").partition(begin)
     if not found:
         raise SystemExit(f"{README.name} has no line {begin}: put it, and {end} after it, where the table belongs.")
-    after = rest.partition(end)[2]
+    _, closed, after = rest.partition(end)
+    if not closed:
+        raise SystemExit(f"{README.name} has no line {end} after {begin}: put it where the table ends.")
     README.write_text(f"{before}{begin}\n{table(results)}\n{end}{after}", encoding="utf-8")
 
 
