@@ -14,8 +14,8 @@ class Collector(FileNameCollectorPlugin):
     """Finds student and assignment in the names that learning platforms and browsers give to files.
 
     The student is what stands before the name of an assignment. What platforms put between the two,
-    as in `Li Wei_88_assignsubmission_file_03_instance_based.ipynb`, and what browsers put behind, as
-    in `li_wei_03_instance_based (1).ipynb`, is dropped.
+    as in `Li Wei_88_assignsubmission_file_03_instance_based.ipynb`, and what browsers put behind,
+    as in `li_wei_03_instance_based (1).ipynb`, is dropped.
     """
 
     named_regexp = (

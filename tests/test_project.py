@@ -61,7 +61,8 @@ def test_conda_brings_python_and_pip_and_nothing_else():
     python, pip, pip_lines = dependencies
     assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
     assert (pip, pip_lines) == ("pip", {"pip": ["-r requirements.txt"]})  # hashes and a folder exclude each other
-    assert "conda activate transfer-learning && pip install --no-deps -e . &&" in (ROOT / "README.md").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "conda activate transfer-learning && pip install --no-deps -e . &&" in readme
 
 
 @pytest.mark.parametrize("name", ["README.md", "data/README.md", "assignments/README.md"])
