@@ -9,7 +9,7 @@ NBVAL := TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest @tests/nb
 ON_PHOTOGRAPHS := 06 08 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
-.PHONY: help lab cluster run refresh test test-real claims release assignments bench lock clean
+.PHONY: help lab cluster run refresh test test-real claims faults release assignments bench lock clean
 .NOTPARALLEL:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test       linter, unit tests, every notebook as a regression check; offline"
 	@echo "make test-real  the image notebooks and the real-data tests on TRANSFER_DATA"
 	@echo "make claims     every notebook with other seeds and other kernels; a stopped run goes on where it was"
+	@echo "make faults     kill, fill the disk, attack: count what is lost"
 	@echo "make release    student versions of the assignments, in build/release"
 	@echo "make assignments  the same, and graded trials of each"
 	@echo "make bench      speed and scale, side by side with what a reader would use instead"
@@ -70,6 +71,9 @@ test-real: $(READY)
 
 claims: $(READY)
 	$(BIN)/python tools/claims.py
+
+faults: $(READY)
+	$(EMBEDDED) $(BIN)/python tools/faults.py
 
 release: $(READY)
 	$(EMBEDDED) $(BIN)/python tools/assignments.py --release
