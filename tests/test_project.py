@@ -17,7 +17,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FILES = ("requirements.txt", "requirements-cluster.txt")  # the second one adds Ray to what the first one has
 
 
-
 def pins(name):
     """The lines of a lock that pin a package, without their hashes."""
     lines = (ROOT / name).read_text().splitlines()

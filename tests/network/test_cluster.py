@@ -1,6 +1,7 @@
 """The cluster gives the features that one machine gives, and keeps them when a worker or the whole job is killed."""
 
 # ruff: noqa: E402 - what follows the importorskip needs Ray
+import resource
 import shutil
 import threading
 import time
@@ -14,7 +15,6 @@ pytest.importorskip("ray", reason="Ray is not installed: make cluster")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 from ray.cluster_utils import Cluster
 
@@ -41,7 +41,9 @@ def two_nodes():
     nodes = Cluster()
     start(nodes, include_dashboard=False)
     start(nodes)
-    assert cluster.connect(nodes.address) == 4
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", nodes.address)
+        assert cluster.connect(cores=3) == 4  # of the cluster that is there
     assert len(ray.nodes()) == 2
     yield
     ray.shutdown()
@@ -69,7 +71,7 @@ def actors():
 
 
 class Killer(threading.Thread):
-    """Kills one actor once a part of the chunk is written, and before all of it is in its place."""
+    """Kills one actor once a part of the chunks is written, and before all of them are."""
 
     def __init__(self, out):
         super().__init__(daemon=True)
@@ -77,7 +79,7 @@ class Killer(threading.Thread):
 
     def run(self):
         while self.killed is None and not self.finished.is_set():
-            if any(self.out.glob("*/.partial/*.parquet")):
+            if any(self.out.glob("*/chunk_*")):
                 for actor in actors():
                     actor.kill()
                     self.killed = actor.pid
@@ -88,10 +90,10 @@ class Killer(threading.Thread):
 def test_same_features_although_a_worker_is_killed(two_nodes, base, folder, tmp_path, monkeypatch):
     killer = Killer(tmp_path / "out")
     killer.start()
-    ours = cluster.features(base, folder, tmp_path / "out", actors=2, batch_size=2, chunk=N // 2, progress=False)
+    ours = cluster.features(base, folder, tmp_path / "out", actors=2, batch_size=2, chunk=N // 20, progress=False)
     killer.finished.set()
     killer.join()
-    assert killer.killed is not None, "there was no actor to kill while a chunk was half written"
+    assert killer.killed is not None, "there was no actor to kill while chunks were written"
     assert not psutil.pid_exists(killer.killed)
     theirs = bottleneck.features(base, folder, progress=False)
     np.testing.assert_allclose(ours.X, theirs.X, atol=1e-4)
@@ -104,26 +106,86 @@ def test_same_features_although_a_worker_is_killed(two_nodes, base, folder, tmp_
     np.testing.assert_array_equal(again.X, ours.X)
 
 
+def fake_extract(computed, columns=2, limit=None):
+    """What `_extract` yields, without a network; the job is killed once `limit` chunks are there."""
+
+    def extract(base, folder, files, *rest):
+        chunk = rest[-1]
+        for start in range(0, len(files), chunk):
+            if len(computed) == limit:
+                raise KeyboardInterrupt
+            computed.append(files[start : start + chunk])
+            rng = np.random.default_rng(len(computed))
+            X = rng.normal(size=(len(computed[-1]), columns)).astype(np.float32)
+            yield pa.table(
+                {
+                    "file": computed[-1],
+                    "content": [cluster._content((folder / file).read_bytes()) for file in computed[-1]],
+                    "features": pa.FixedSizeListArray.from_arrays(X.ravel(), columns),
+                }
+            )
+
+    return extract
+
+
 def test_a_killed_job_goes_on_after_its_last_chunk(two_nodes, base, folder, tmp_path, monkeypatch):
     computed = []
-
-    def extract(base, folder, files, out, *rest, broken=False):
-        if computed and broken:
-            raise KeyboardInterrupt
-        computed.append(files)
-        X = pa.FixedSizeListArray.from_arrays(np.arange(2 * len(files), dtype=np.float32), 2)
-        contents = [cluster._content((folder / file).read_bytes()) for file in files]
-        chunk = out / f"chunk_{len(computed):06d}"
-        chunk.mkdir()
-        pq.write_table(pa.table({"file": files, "content": contents, "features": X}), chunk / "0.parquet")
-
-    monkeypatch.setattr(cluster, "_extract", lambda *arguments: extract(*arguments, broken=True))
+    monkeypatch.setattr(cluster, "_extract", fake_extract(computed, limit=1))
     with pytest.raises(KeyboardInterrupt):
         cluster.features(base, folder, tmp_path, chunk=30, progress=False)
-    monkeypatch.setattr(cluster, "_extract", extract)
+    monkeypatch.setattr(cluster, "_extract", fake_extract(computed))
     cluster.features(base, folder, tmp_path, chunk=30, progress=False)
     assert [len(files) for files in computed] == [30, 30, 20]
     assert [file for files in computed for file in files] == photos.list_pictures(folder)["file"].tolist()
+
+
+def test_the_training_sets_names_decide(two_nodes, base, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "_extract", fake_extract([]))
+    found = cluster.features(base, folder, tmp_path, class_names=["birds", "cats", "dogs"], progress=False)
+    assert found.class_names == ["birds", "cats", "dogs"]
+    assert found.y.tolist() == [1] * (N // 2) + [2] * (N // 2)
+    with pytest.raises(ValueError, match="'dogs'"):
+        cluster.features(base, folder, tmp_path, class_names=["birds", "cats"], progress=False)
+
+
+def test_a_full_disk_is_named_and_leaves_no_half_chunk(two_nodes, base, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "_extract", fake_extract([], columns=100_000))  # 32 MB, the weights have 3 MB
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, before[1]))
+        with pytest.raises(OSError, match=r"No room to write .*chunk_.* Make room"):
+            cluster.features(base, folder, tmp_path, progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.glob("*/*")] == ["weights.npz"]
+
+
+def test_a_new_cluster_is_started_where_no_address_says_otherwise(monkeypatch):
+    """Even if another one runs on this machine, which Ray itself would take, and then refuse the number of cores."""
+    asked = {}
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", lambda address, **settings: asked.update(address=address, **settings))
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 3.0})
+    assert cluster.connect(cores=3) == 3
+    assert (asked["address"], asked["num_cpus"]) == ("local", 3)
+
+
+@pytest.mark.parametrize("gpus", [0, 0.5])
+def test_actors_use_the_gpus_they_are_given_and_no_others(two_nodes, base, folder, tmp_path, monkeypatch, gpus):
+    asked = {}
+
+    class Stop(Exception):
+        pass
+
+    def map_batches(dataset, actor, *, fn_constructor_args, **settings):
+        asked.update(settings, told=fn_constructor_args[-1])
+        raise Stop
+
+    monkeypatch.setattr(ray.data.Dataset, "map_batches", map_batches)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0, "GPU": 1.0})
+    with pytest.raises(Stop):
+        cluster.features(base, folder, tmp_path, gpus_per_actor=gpus, progress=False)
+    assert (asked["num_gpus"], asked["told"]) == (gpus, gpus)
 
 
 def test_a_second_folder_with_the_same_names_has_features_of_its_own(two_nodes, base, folder, tmp_path, monkeypatch):
@@ -145,7 +207,7 @@ def test_a_second_folder_with_the_same_names_has_features_of_its_own(two_nodes, 
     assert not np.allclose(*(bottleneck.features(base, root, progress=False).X for root in sets), atol=1e-2)
     (out,) = (tmp_path / "out").glob("*/")
     assert names_of(out) == ["chunk_000000", "chunk_000001", "chunk_000002", "chunk_000003"]
-    shutil.rmtree(out / "chunk_000000")
+    (out / "chunk_000000.parquet").unlink()
     check()
     assert names_of(out) == ["chunk_000001", "chunk_000002", "chunk_000003", "chunk_000004"]
     monkeypatch.setattr(cluster, "_extract", None)
@@ -153,7 +215,7 @@ def test_a_second_folder_with_the_same_names_has_features_of_its_own(two_nodes, 
 
 
 def names_of(out):
-    return sorted(chunk.name for chunk in out.glob("chunk_*"))
+    return sorted(chunk.stem for chunk in out.glob("chunk_*"))
 
 
 def test_a_broken_picture_is_named(two_nodes, base, tmp_path):
@@ -164,9 +226,24 @@ def test_a_broken_picture_is_named(two_nodes, base, tmp_path):
         cluster.features(base, folder, tmp_path / "out", progress=False)
 
 
+def test_a_picture_deleted_meanwhile_is_named(two_nodes, base, folder, tmp_path, monkeypatch):
+    copy, read = shutil.copytree(folder, tmp_path / "copy"), cluster._read
+
+    def delete_and_read(out):
+        (copy / "dogs" / "dog.0003.jpg").unlink(missing_ok=True)
+        return read(out)
+
+    monkeypatch.setattr(cluster, "_read", delete_and_read)
+    with pytest.raises((FileNotFoundError, ray.exceptions.RayTaskError), match=r"dogs/dog\.0003\.jpg") as caught:
+        cluster.features(base, copy, tmp_path / "out", progress=False)
+    print(type(caught.value), str(caught.value))
+
+
 def test_too_few_cores_are_noticed_before_the_work(two_nodes, base, folder, tmp_path):
     with pytest.raises(RuntimeError, match="9 actors need 10 cores, the cluster has 4"):
         cluster.features(base, folder, tmp_path, actors=9)
+    with pytest.raises(RuntimeError, match="2 actors need 2 GPUs, the cluster has 0"):
+        cluster.features(base, folder, tmp_path, gpus_per_actor=1)
 
 
 def test_without_a_connection_it_says_how_to_connect(base, folder, tmp_path, monkeypatch):

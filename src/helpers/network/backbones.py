@@ -1,7 +1,7 @@
 """InceptionV3: which weights, where to cut it, freeze and unfreeze."""
 
 import hashlib
-import socket
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,15 +14,10 @@ import numpy as np
 from keras.applications import InceptionV3
 
 from helpers import runtime
+from helpers.data import datasets, downloads
 
 BLOCKS = tuple(f"mixed{i}" for i in range(11))
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "inception_v3_drawn_animals_mixed2.npz"
-# Keras's own file of ImageNet weights, as its source names it; a test compares.
-_IMAGENET_URL = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
-    "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
-)
-_IMAGENET_MD5 = "bcbd6486424b2319ff4ef7d526e38f63"
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Backbone:
     Attributes
     ----------
     model : keras.Model
-        Maps pictures, float (batch, size, size, channels) in 0..255, to a feature map; scales to [-1, 1] itself.
+        Maps pictures, float (batch, size, size, 3) in 0..255, to a feature map; scales to [-1, 1] itself.
     weights : str
         "imagenet", "file", "shipped" or "random".
     cut : str
@@ -52,11 +47,6 @@ class Backbone:
         return self.model.input_shape[1]
 
     @property
-    def channels(self) -> int:
-        """1 for grey pictures, 3 for RGB."""
-        return self.model.input_shape[3]
-
-    @property
     def source(self) -> str:
         """One line that says which weights these are."""
         origin = {
@@ -71,14 +61,15 @@ class Backbone:
     def fingerprint(self) -> str:
         """Hash of the architecture and of every weight: two backbones that share it give the same features."""
         digest = hashlib.sha256(f"{self.cut} {self.model.input_shape}".encode())
+        # Under keras.config.set_dtype_policy("mixed_float16") the same weights give other features.
+        for policy in sorted({layer.dtype_policy.name for layer in self.model.layers} - {"float32"}):
+            digest.update(policy.encode())
         for weight in self.model.get_weights():
             digest.update(np.ascontiguousarray(weight))
         return digest.hexdigest()
 
 
-def inception_v3(
-    size: int | None = None, weights: str = "auto", cut: str | None = None, channels: int = 3, seed: int = 0
-) -> Backbone:
+def inception_v3(size: int | None = None, weights: str = "auto", cut: str | None = None, seed: int = 0) -> Backbone:
     """Build InceptionV3 without its top, cut at a block, with pre-trained weights.
 
     Parameters
@@ -87,13 +78,12 @@ def inception_v3(
         Height and width of the pictures in pixels, at least 75. By default 197 (the article's) or, with the shipped
         weights, 96, the size they were trained at.
     weights : str
-        "auto" takes the first at hand of: the file named by `INCEPTION_V3_WEIGHTS`; the first inception_v3*.h5 in
-        `weights/` of the data folder; ImageNet, if Keras has it in its cache or may download it; the shipped weights.
+        "auto" takes the first at hand of: the file named by `INCEPTION_V3_WEIGHTS`; an inception_v3*.h5 in `weights/`
+        of the data folder, of several one with "notop" in its name; ImageNet, if Keras has it in its cache or may
+        download it; the shipped weights.
         "imagenet", "file" (either of the first two), "shipped" or "random" insist on one.
     cut : str, optional
         Last block to keep, "mixed0" to "mixed10". By default the deepest for which there are weights.
-    channels : int
-        3 for RGB; 1 for grey, which is repeated three times inside the model.
     seed : int
         Seed of random weights.
 
@@ -105,9 +95,12 @@ def inception_v3(
     Raises
     ------
     ValueError
-        If an argument is out of its range, the weights do not reach the cut, or the reader's file is damaged.
+        If an argument is out of its range, the weights do not reach the cut, or the reader's file is damaged or holds
+        the network with its top.
     FileNotFoundError
-        If the weights file asked for is not there: one of the reader, or under `TRANSFER_OFFLINE=1` that of ImageNet.
+        If the reader's weights file is asked for and not there.
+    downloads.OfflineError, ConnectionError, OSError
+        If the ImageNet weights are asked for and not there; see `downloads.download`.
 
     References
     ----------
@@ -117,11 +110,14 @@ def inception_v3(
     if source not in ("imagenet", "file", "shipped", "random"):
         raise ValueError(f"weights must be auto, imagenet, file, shipped or random, got {weights!r}")
     size = size or (96 if source == "shipped" else 197)
-    _check(size, cut, channels)
+    if size < 75:
+        raise ValueError(f"size must be at least 75, the smallest picture InceptionV3 takes, got {size}")
+    if cut is not None and cut not in BLOCKS:
+        raise ValueError(f"cut must be one of {', '.join(BLOCKS)}, got {cut!r}")
     if source == "random":
         keras.utils.set_random_seed(seed)
-    file = runtime.weights_file() if source == "file" else None
-    whole = _whole(size, channels, _imagenet() if source == "imagenet" else None)
+    file = _readers_file() if source == "file" else None
+    whole = _whole(size, _imagenet() if source == "imagenet" else None)
     if source in ("imagenet", "random"):
         model = _cut(whole, cut or "mixed10")
     elif source == "file":
@@ -227,75 +223,43 @@ def save_shipped(model: keras.Model, path: Path = SHIPPED_WEIGHTS) -> None:
 
 
 def _choose() -> str:
-    """Pick the first source at hand; try ImageNet's download, and say so, unless the network is ruled out."""
-    if runtime.weights_file():
+    """Pick the first source at hand; try ImageNet's download unless the network is ruled out."""
+    if _readers_file():
         return "file"
-    if _has_imagenet() or (not runtime.offline() and _try_download()):
+    entry, path = _imagenet_file()
+    # A download that was stopped may have left a part of the file under its name.
+    if path.is_file() and not downloads.fault(path, entry.size, entry.checksum):
         return "imagenet"
-    return "shipped"
+    what = f"weights ({entry.size / 1e6:.0f} MB)"
+    downloaded = downloads.attempt(what, "the shipped weights", lambda: _imagenet(downloads.AUTOMATIC_LIMIT))
+    return "imagenet" if downloaded else "shipped"
 
 
-def _imagenet_file() -> Path:
-    """Where Keras keeps its file of ImageNet weights."""
-    return runtime.keras_models_dir() / _IMAGENET_URL.rpartition("/")[2]
-
-
-def _has_imagenet() -> bool:
-    """Tell whether that file is there and whole: a download that was stopped leaves a part of it under its name."""
-    try:
-        with _imagenet_file().open("rb") as file:
-            return hashlib.file_digest(file, "md5").hexdigest() == _IMAGENET_MD5
-    except FileNotFoundError:
-        return False
-
-
-def _imagenet() -> Path:
-    """Give the file of ImageNet weights, downloaded if need be and allowed."""
-    path = _imagenet_file()
-    if _has_imagenet():
+def _readers_file() -> Path | None:
+    """Give the reader's file; of several in the data folder one without the top, as Keras names it."""
+    path = runtime.weights_file()
+    if path is None or os.environ.get("INCEPTION_V3_WEIGHTS"):
         return path
-    if runtime.offline():
-        state = "damaged" if path.exists() else "missing"
-        raise FileNotFoundError(
-            f"weights='imagenet' needs {path}, which is {state}, and TRANSFER_OFFLINE=1 forbids to download it. Unset "
-            "TRANSFER_OFFLINE, copy the file there (data/README.md), or ask for weights='auto'."
-        )
-    # Keras sets no time-out, and a firewall that drops packets would hold the notebook for minutes.
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(15)
-    try:
-        cache = {"cache_dir": path.parent.parent, "cache_subdir": path.parent.name}
-        return Path(keras.utils.get_file(path.name, _IMAGENET_URL, file_hash=_IMAGENET_MD5, **cache))
-    finally:
-        socket.setdefaulttimeout(timeout)
+    return min(path.parent.glob("inception_v3*.h5"), key=lambda file: ("notop" not in file.name, file.name))
 
 
-def _try_download() -> bool:
-    """Try to download the ImageNet weights where the reader can see and stop it; tell whether they are there now."""
-    print("No weights at hand. Downloading those of ImageNet (88 MB).")
-    print("Interrupt the kernel to go on with the shipped weights; TRANSFER_OFFLINE=1 never asks the network.")
-    try:
-        _imagenet()
-    except (Exception, KeyboardInterrupt) as error:  # Keras wraps every network error in a bare Exception
-        print(f"No download ({str(error) or 'interrupted'}). Going on with the shipped weights.")
-        return False
-    return True
+def _imagenet_file() -> tuple[datasets.Dataset, Path]:
+    """Say what ImageNet's file is, and where Keras keeps it."""
+    entry = datasets.REGISTRY["inception_v3_weights"]
+    return entry, runtime.keras_models_dir() / entry.file_name
 
 
-def _check(size: int, cut: str | None, channels: int) -> None:
-    if size < 75:
-        raise ValueError(f"size must be at least 75, the smallest picture InceptionV3 takes, got {size}")
-    if cut is not None and cut not in BLOCKS:
-        raise ValueError(f"cut must be one of {', '.join(BLOCKS)}, got {cut!r}")
-    if channels not in (1, 3):
-        raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
+def _imagenet(limit: float | None = None) -> Path:
+    """Give the file of ImageNet weights, downloaded if need be and allowed, within so many seconds."""
+    entry, path = _imagenet_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return downloads.download(entry.url, path, size=entry.size, checksum=entry.checksum, limit=limit)
 
 
-def _whole(size: int, channels: int, weights: Path | None) -> keras.Model:
+def _whole(size: int, weights: Path | None) -> keras.Model:
     """Build Keras's InceptionV3 behind the scaling that it was trained with."""
-    pictures = keras.Input((size, size, channels), name="pictures")
-    rgb = pictures if channels == 3 else keras.layers.Concatenate(name="grey_to_rgb")([pictures] * 3)
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale_to_minus_1_1")(rgb)
+    pictures = keras.Input((size, size, 3), name="pictures")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale_to_minus_1_1")(pictures)
     return InceptionV3(include_top=False, weights=weights, input_tensor=scaled)
 
 
@@ -312,9 +276,15 @@ def _with_file(whole: keras.Model, path: Path | None, cut: str | None) -> keras.
         )
     with _damage_named(path), h5py.File(path) as file:
         if "layer_names" in file.attrs:  # the older format, in which Keras publishes InceptionV3: all layers or none
-            reach, first = "mixed10", whole
+            layers, reach, first = str(list(file.attrs["layer_names"])), "mixed10", whole
         else:
-            reach, first = _reach(whole, sum(name.startswith("conv2d") for name in file.get("layers", ()))), None
+            layers, first = list(file.get("layers", ())), None
+            reach = _reach(whole, sum(name.startswith("conv2d") for name in layers))
+    if "predictions" in layers or "dense" in layers:
+        raise ValueError(
+            f"{path} holds InceptionV3 with its top; wanted is the file without it, which Keras names ..._notop.h5 "
+            "(data/README.md). Put that one in its place."
+        )
     cut = cut or reach
     if reach is None or BLOCKS.index(cut) > BLOCKS.index(reach):
         raise ValueError(f"{path.name} holds InceptionV3 up to {reach}, which does not reach the cut {cut}.")

@@ -1,18 +1,19 @@
 """Features of the frozen base (bottleneck features): computed once, kept on disk, resumed after an interruption."""
 
 import hashlib
+import io
 import json
 import os
 import zlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -25,6 +26,7 @@ from helpers.pictures import photos
 _FORMAT = "bottleneck 2"  # part of every key: change it when the same pictures give other features
 _BFLOAT16 = "auto_mixed_precision_onednn_bfloat16"
 _BLOCK = 256  # rows between two checkpoints
+_AHEAD = 2  # batches that are decoded while the base is at work on another
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +35,15 @@ class Features:
 
     Attributes
     ----------
-    X : ndarray of float32, shape (n * views, c)
-        The feature maps of the base, averaged over height and width (global average pooling). Read from disk as needed.
-        Rows 0 to n - 1 are the plain pictures in the order of `photos.list_pictures`; each further n rows are variants.
-    y : ndarray of int, shape (n * views,)
+    X : ndarray of float32, shape (n, c)
+        The feature maps of the base, averaged over height and width (global average pooling), in the order of
+        `photos.list_pictures`. Read from disk as needed.
+    y : ndarray of int, shape (n,)
         Labels, indices into `class_names`.
     files : list of str
         File of each row, relative to the folder.
     class_names : list of str
-        Names of the classes, sorted.
+        Names of the classes.
     key : str
         Hash of all that the features depend on, and the name of their folder on disk.
     """
@@ -57,11 +59,9 @@ def features(
     base: Backbone,
     folder: Path,
     *,
+    class_names: Sequence[str] | None = None,
     cache: Path | None = None,
     batch_size: int = 32,
-    augment: keras.Layer | None = None,
-    views: int = 1,
-    seed: int = 0,
     precision: str = "float32",
     progress: bool = True,
 ) -> Features:
@@ -76,16 +76,13 @@ def features(
         From `backbones`; it runs in inference mode.
     folder : Path
         Folder with one sub-folder per class.
+    class_names : sequence of str, optional
+        The classes in the order of their numbers: those of the training set, whatever occurs here. By default
+        `photos.class_names(folder)`.
     cache : Path, optional
         Where features are kept; `features/` in the build folder by default.
     batch_size : int
         Pictures in one forward pass. It affects speed and memory only.
-    augment : keras layer or model, optional
-        Makes the variants; see `augmentation`. Its random numbers must come from Keras's seed generators.
-    views : int
-        Rows per picture: the picture itself and `views - 1` variants of it.
-    seed : int
-        Seed of the variants. Each depends on the seed, the picture's position and the view, and on no other picture.
     precision : str
         "float32" or "bfloat16"; see `forward`.
     progress : bool
@@ -99,30 +96,29 @@ def features(
     Raises
     ------
     ValueError
-        If only one of `augment` and further `views` is given, or `augment` cannot be seeded.
-    tf.errors.InvalidArgumentError
-        If a picture is broken; the message names it.
+        If a picture is broken, or of a class that is not among `class_names`; the message names it.
+    FileNotFoundError, RuntimeError
+        If a picture was deleted, or changed, while it was at work; the message names it. What is finished is kept.
+    OSError
+        If there is no room on the disk. What is finished is kept.
     """
-    if views < 1 or (augment is None) != (views == 1):
-        raise ValueError(f"variants need both augment and views >= 2, got augment={augment} and views={views}.")
-    table = photos.list_pictures(folder)
-    class_names, y = np.unique(table["label"], return_inverse=True)
+    class_names = list(class_names or photos.class_names(folder))
+    table = photos.list_pictures(folder, class_names)
     paths = [Path(folder) / file for file in table["file"]]
-    vary = _Variants(augment, seed, _shape(base)) if augment else None
-    with vary or nullcontext():
-        key = _key(base, table["file"], paths, vary, views, precision)
-        folder = (cache or runtime.build_dir() / "features") / key
-        store = _Store(folder, len(paths) * views, base.model.output_shape[-1])
-        with runtime.lock(store.folder):
-            missing = store.missing()
-            if missing:
-                rows = np.concatenate([np.arange(block.start, block.stop) for block in missing])
-                with tqdm(total=store.rows, unit="picture", desc="features", disable=not progress) as bar:
-                    bar.update(store.rows - len(rows))
-                    computed = _compute(base, _pictures(base, paths, rows, batch_size, vary), bar, precision)
-                    for block in missing:
-                        store.write(block, np.stack(list(islice(computed, len(block)))))
-    return Features(store.read(), np.tile(y, views), table["file"].tolist() * views, class_names.tolist(), key)
+    hashes = _hashes(paths)
+    key = _key(base, table["file"], hashes, precision)
+    store = _Store((cache or runtime.build_dir() / "features") / key, len(paths), base.model.output_shape[-1])
+    with runtime.lock(store.folder):
+        missing = store.missing()
+        if missing:
+            rows = np.concatenate(missing)
+            with tqdm(total=store.rows, unit="picture", desc="features", disable=not progress) as bar:
+                bar.update(store.rows - len(rows))
+                computed = _compute(base, _pictures(base, paths, rows, batch_size, hashes), bar, precision)
+                for block in missing:
+                    store.write(block, np.stack(list(islice(computed, len(block)))))
+    y = photos.numbers(table["label"], class_names)
+    return Features(store.read(), y, table["file"].tolist(), class_names, key)
 
 
 def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray], np.ndarray]:
@@ -141,7 +137,7 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
     Returns
     -------
     callable
-        Maps pictures (n, size, size, channels) in 0..255 to features, float32 (n, c).
+        Maps pictures (n, size, size, 3) in 0..255 to features, float32 (n, c), whatever Keras's dtype policy.
 
     Raises
     ------
@@ -150,7 +146,7 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
     """
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision must be float32 or bfloat16, got {precision!r}.")
-    graph = _graph(base.model, _shape(base), precision, base.fingerprint)
+    graph = _graph(base.model, precision, base.fingerprint)
 
     def run(pictures):
         # The option is one of all TensorFlow, and counts when a graph runs.
@@ -164,12 +160,12 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
 
 
 @lru_cache(maxsize=1)
-def _graph(model, shape, precision, fingerprint):
+def _graph(model, precision, fingerprint):
     """Compile once for training, validation and test set; the fingerprint changes when the weights do."""
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
     def pooled(pictures):
-        return tf.reduce_mean(model(pictures, training=False), axis=(1, 2))
+        return tf.reduce_mean(tf.cast(model(pictures, training=False), tf.float32), axis=(1, 2))
 
     return convert_variables_to_constants_v2(pooled.get_concrete_function())
 
@@ -199,7 +195,7 @@ class _Store:
 
     def write(self, block, X):
         """Write a block, then its checksum: it counts once both are on disk."""
-        with self._table.open("r+b") as table:
+        with runtime.full_disk_named(self._table), self._table.open("r+b") as table:
             table.seek(block.start * self.columns * 4)
             table.write(X.tobytes())
         self._finished[str(block.start)] = zlib.crc32(X.tobytes())
@@ -211,83 +207,43 @@ class _Store:
         return np.memmap(self._table, np.float32, "r", shape=(self.rows, self.columns))
 
 
-class _Variants:
-    """Seeded augmentation: a number always gives the same variant of a picture, whatever was drawn before.
-
-    As a context it leaves the seed generators as they were, however the block ends: what is drawn later must not depend
-    on what was cached, or on what went wrong.
-    """
-
-    def __init__(self, augment, seed, shape):
-        self._augment, self._seed, self._shape = augment, seed, shape
-        if not augment.built:  # only then all its variables exist
-            augment.build((None, *shape))
-        self._states = [state for state in augment.variables if state.path.endswith("seed_generator_state")]
-        self._before = [np.asarray(state.value) for state in self._states]
-        self._transform = tf.function(lambda picture: augment(picture[None], training=True)[0])
-
-    def __call__(self, picture, number):
-        """Draw variant `number` of one picture, float32 (height, width, channels) in 0..255."""
-        # Below 2**31 they fit every integer type that the state of a seed generator has.
-        seeds = np.random.default_rng([self._seed, int(number)]).integers(2**31, size=(len(self._states), 2))
-        for state, value in zip(self._states, seeds, strict=True):
-            state.assign(value)
-        return tf.ensure_shape(self._transform(picture), self._shape)
-
-    def probe(self):
-        """Augment a picture of noise: the outcome tells any two augmentations, and any two seeds, apart."""
-        noise = tf.constant(np.random.default_rng(0).uniform(0, 255, self._shape), tf.float32)
-        first, second = (np.stack([self(noise, tf.constant(i)) for i in range(8)]) for _ in range(2))
-        if not np.array_equal(first, second):
-            raise ValueError(
-                f"augment {self._augment} gave two variants for one seed. Let its random numbers come from Keras's "
-                "seed generators, as those of Keras's own layers do."
-            )
-        return first
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        for state, value in zip(self._states, self._before, strict=True):
-            state.assign(value)
-
-
-def _shape(base):
-    return (base.size, base.size, base.channels)
-
-
-def _key(base, files, paths, vary, views, precision):
-    """Hash everything that decides what the features are."""
-    digest = hashlib.sha256(f"{_FORMAT} {base.fingerprint} {views} {precision}".encode())
+def _hashes(paths):
+    """Hash the content of each file."""
     with ThreadPoolExecutor() as pool:
-        hashes = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest(), paths)
-        for file, content in zip(files, hashes, strict=True):
-            digest.update(os.fsencode(file) + b"\0" + content)
-    if vary:
-        digest.update(vary.probe().round().tobytes())
+        return list(pool.map(lambda path: hashlib.sha256(photos.locate(path).read_bytes()).digest(), paths))
+
+
+def _key(base, files, hashes, precision):
+    """Hash everything that decides what the features are."""
+    digest = hashlib.sha256(f"{_FORMAT} {base.fingerprint} 1 {precision}".encode())
+    for file, content in zip(files, hashes, strict=True):
+        digest.update(os.fsencode(file) + b"\0" + content)
     return digest.hexdigest()[:32]
 
 
-def _pictures(base, paths, rows, batch_size, vary):
+def _pictures(base, paths, rows, batch_size, hashes=None):
     """Batch the pictures of `rows`, decoded in other threads while the base is at work."""
 
     def read(row):
-        return photos.load(paths[row % len(paths)], base.size, base.channels)
+        try:
+            content = photos.locate(paths[row]).read_bytes()
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{paths[row]} was deleted while features were computed. Run it again.") from error
+        # The key tells of the content that the file had: what is computed must be that.
+        if hashes and hashlib.sha256(content).digest() != hashes[row]:
+            raise RuntimeError(f"{paths[row]} was changed while features were computed. Run it again.")
+        file = io.BytesIO(content)
+        file.name = str(paths[row])  # for the message if it is broken
+        return photos.load(file, base.size)
 
-    def decode(row):
-        picture = tf.ensure_shape(tf.numpy_function(read, [row], tf.uint8), _shape(base))
-        return tf.cast(picture, tf.float32), row
-
-    dataset = tf.data.Dataset.from_tensor_slices(rows).map(decode, tf.data.AUTOTUNE, deterministic=True)
-    batches = dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
-    if not vary:
-        return (pictures for pictures, _ in batches)
-    # Variants are drawn here and not in the threads: there is one seed for all, and nothing may draw ahead of an error.
-    return (
-        tf.stack([vary(p, row) if row >= len(paths) else p for p, row in zip(pictures, numbers.numpy(), strict=True)])
-        for pictures, numbers in batches
-    )
+    ahead = deque()
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(rows), batch_size):
+            ahead.append([pool.submit(read, row) for row in rows[start : start + batch_size]])
+            if len(ahead) > _AHEAD:
+                yield np.stack([picture.result() for picture in ahead.popleft()])
+        for batch in ahead:
+            yield np.stack([picture.result() for picture in batch])
 
 
 def _compute(base, batches, bar, precision):

@@ -1,10 +1,12 @@
 """The new top: build, compile, train, resume, save, load, predict."""
 
-import hashlib
 import json
 import math
+import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +56,8 @@ def top(features: int, nb_classes: int = 2, units: int = 1024) -> keras.Sequenti
         [
             keras.Input((features,), name="features"),
             keras.layers.Dense(units, activation="relu", name="hidden"),
-            keras.layers.Dense(nb_classes, activation="softmax", name="probabilities"),
+            # In float32 under any dtype policy: 16 bits are too few for the loss.
+            keras.layers.Dense(nb_classes, activation="softmax", dtype="float32", name="probabilities"),
         ],
         name="top",
     )
@@ -118,8 +121,8 @@ def train(
     *,
     epochs: int = 10,
     batch_size: int = 32,
-    steps_per_epoch: int = 600,
-    validation_steps: int = 60,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
     seed: int = 0,
     checkpoints: Path | None = None,
     tag: str = "",
@@ -138,21 +141,22 @@ def train(
         Epochs in all, those of an interrupted run counted in.
     batch_size : int
         Examples a step; for arrays only, a Dataset has its own.
-    steps_per_epoch, validation_steps : int
-        Upper bounds. An epoch is one pass over the data where that takes fewer steps. Of validation data that are
-        longer a part is taken, always the same, from all over them, for they may come class by class: random rows of
-        arrays, evenly spaced batches of a Dataset (which still has to make the others; one of unknown length gives its
-        first).
+    steps_per_epoch, validation_steps : int, optional
+        Upper bounds; the article has 600 and 60. By default, and where one pass over the data takes fewer steps, an
+        epoch is one pass. Of validation data that are longer a part is taken, always the same, from all over them, for
+        they may come class by class: random rows of arrays, evenly spaced batches of a Dataset (which still has to make
+        the others; one of unknown length gives its first).
     seed : int
         Seed of the shuffling of arrays.
     checkpoints : Path, optional
         Folder that keeps the state after the last finished epoch, for one run alone. After a finished run a second
         call returns at once; with more epochs it goes on. What else makes the run (the optimiser, the loss, the data,
         the seed, the sizes of batch and epoch) must be the same, or the call is refused: a folder never holds a mixture
-        of two runs, and a long run is never lost because of a slip. The first weights do not count.
+        of two runs, and a long run is never lost because of a slip. The first weights do not count. A Dataset is told
+        by its batches: those of the finished epochs are made again, without the network, and compared. So they must be
+        made from the same seeds (`runtime.seed`), augmentation included.
     tag : str
-        Name of the data for `checkpoints`, such as their source. Needed for Datasets, whose content cannot be seen;
-        arrays are told apart by what they hold.
+        Name of the data for `checkpoints`, such as their source.
     progress : bool
         Show a progress bar of the epochs and, while an epoch lasts, one of its steps.
 
@@ -165,44 +169,38 @@ def train(
     ------
     ValueError
         If the checkpoints are those of another model or another run; the message says in what they differ.
+    OSError
+        If there is no room for a checkpoint. The one before is kept.
     """
+    if not isinstance(data, tuple):
+        data = data.take(-1 if steps_per_epoch is None else steps_per_epoch)
+    validation = validation_data and _bounded(validation_data, batch_size, validation_steps)
     checkpoint = None
     if checkpoints:
-        settings = {
-            "tag": tag,
-            "data": _fingerprint(data),
-            "validation data": _fingerprint(validation_data),
-            "batch_size": batch_size,
-            "steps_per_epoch": steps_per_epoch,
-            "validation_steps": validation_steps,
-            "seed": seed,
-        }
-        checkpoint = _Checkpoint(checkpoints, model, settings)
-    history = checkpoint.restore() if checkpoint else {}
+        sizes = {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}
+        checkpoint = _Checkpoint(checkpoints, model, data, validation, {"tag": tag, "seed": seed, **sizes})
+    history = checkpoint.restore(epochs) if checkpoint else {}
     done = len(history.get("loss", ()))
     if done >= epochs:
         return history
     if isinstance(data, tuple):
-        batches = _ShuffledArrays(*data, batch_size, steps_per_epoch, seed, done)
+        fit = {"x": _ShuffledArrays(*data, batch_size, steps_per_epoch, seed, done)}
     else:
-        batches = data.take(steps_per_epoch)
-    validation = validation_data and _bounded(validation_data, batch_size, validation_steps)
-    callbacks = [checkpoint] if checkpoint else []
-    if progress:
-        callbacks.append(TqdmCallback(verbose=1, initial=done, total=epochs, desc="train"))
+        fit = checkpoint.watched(epochs) if checkpoint else {"x": data}
+    bar = TqdmCallback(verbose=1, initial=done, total=epochs, desc="train") if progress else None
     fitted = model.fit(
-        batches,
+        **fit,
         shuffle=False,  # both kinds of data have shuffled themselves
         validation_data=validation,
         initial_epoch=done,
         epochs=epochs,
-        callbacks=callbacks,
+        callbacks=[callback for callback in (checkpoint, bar) if callback],
         verbose=0,
     )
     return {name: history.get(name, []) + values for name, values in fitted.history.items()}
 
 
-def save(model: keras.Model, path: Path, class_names: Sequence[str], overwrite: bool = True, source: str = "") -> None:
+def save(model: keras.Model, path: Path, class_names: Sequence[str], source: str = "") -> None:
     """Save a classifier, its optimiser, the names of its classes and where it comes from in one `.keras` file.
 
     Parameters
@@ -213,21 +211,16 @@ def save(model: keras.Model, path: Path, class_names: Sequence[str], overwrite: 
         The file, ending in .keras; it is replaced as a whole.
     class_names : sequence of str
         Names in the order of the outputs.
-    overwrite : bool
-        Replace an existing file.
     source : str
         One line that says which weights it started from, such as `Backbone.source`; `source_of` gives it back.
 
     Raises
     ------
-    FileExistsError
-        If the file is there and `overwrite` is False.
     ValueError
         If the number of names is not the number of outputs.
+    OSError
+        If there is no room for it. A model that was there before is kept.
     """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} is there already; pass overwrite=True or choose another name.")
     if len(class_names) != model.output_shape[-1]:
         raise ValueError(f"the model has {model.output_shape[-1]} outputs, got {len(class_names)} class names")
     if model.compiled:  # before its first step an optimiser has no state yet, which loading would warn about
@@ -297,7 +290,7 @@ def predict(
     csv: Path | None = None,
     progress: bool = True,
 ) -> "pandas.DataFrame":
-    """Classify every picture of a folder, in file order.
+    """Classify every picture of a folder, in file order; one that cannot be read stops nothing.
 
     Parameters
     ----------
@@ -318,32 +311,49 @@ def predict(
     -------
     pandas.DataFrame
         A row a picture: file (relative to `folder`), label, label_zh (猫, 狗; empty for other classes), probability of
-        that label, 0 to 1.
+        that label, 0 to 1, and error: why there is no label and no probability (NaN), empty for all whole pictures.
+
+    Raises
+    ------
+    OSError
+        If there is no room for the table. One that was there before is kept.
     """
     import pandas as pd
 
     files = photos.list_files(folder)
-    paths = [Path(folder) / file for file in files]
     _, size, _, channels = model.input_shape
-    probabilities = np.concatenate(
-        [
-            model.predict_on_batch(photos.load_many(paths[i : i + batch_size], size, channels))
-            for i in tqdm(range(0, len(paths), batch_size), unit="batch", desc="Predict", disable=not progress)
-        ]
-    )
-    labels = [class_names[i] for i in probabilities.argmax(axis=1)]
-    table = pd.DataFrame(
-        {
-            "file": files,
-            "label": labels,
-            "label_zh": [LABEL_ZH.get(label, "") for label in labels],
-            "probability": probabilities.max(axis=1),
-        }
-    )
+    rows = []
+    with ThreadPoolExecutor() as pool:
+        for i in tqdm(range(0, len(files), batch_size), unit="batch", desc="Predict", disable=not progress):
+            paths = [Path(folder) / file for file in files[i : i + batch_size]]
+            with photos.quiet():
+                read = list(pool.map(lambda path: _picture_or_reason(path, size, channels), paths))
+            whole = [picture for picture in read if not isinstance(picture, str)]
+            predicted = iter(model.predict_on_batch(np.stack(whole)) if whole else ())
+            for picture in read:
+                if isinstance(picture, str):
+                    rows.append(("", "", np.nan, picture))
+                else:
+                    p = next(predicted)
+                    label = class_names[p.argmax()]
+                    rows.append((label, LABEL_ZH.get(label, ""), p.max(), ""))
+    table = pd.DataFrame(rows, columns=["label", "label_zh", "probability", "error"]).astype({"probability": "float32"})
+    table.insert(0, "file", files)
+    if broken := int((table["error"] != "").sum()):
+        warnings.warn(f"{broken} of {len(files)} pictures could not be read; see the column error.", stacklevel=2)
     if csv is not None:
         with runtime.atomic_path(csv) as temporary:
-            table.to_csv(temporary, index=False, encoding="utf-8-sig")
+            # The name of a file may be no UTF-8.
+            table.to_csv(temporary, index=False, encoding="utf-8-sig", errors="backslashreplace")
     return table
+
+
+def _picture_or_reason(path: Path, size: int, channels: int) -> np.ndarray | str:
+    """Read a picture; say why if that fails."""
+    try:
+        return photos.load(path, size, channels)
+    except (OSError, ValueError) as error:
+        return str(error)
 
 
 @contextmanager
@@ -362,6 +372,8 @@ def _saved(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def _bounded(data, batch_size, steps):
     """Take at most so many steps of validation data, from all over them."""
+    if steps is None:
+        return data
     if isinstance(data, tuple):
         n = len(data[0])
         if n <= batch_size * steps:
@@ -378,15 +390,21 @@ def _bounded(data, batch_size, steps):
     return spaced.map(lambda _, batch: batch).apply(tf.data.experimental.assert_cardinality(steps))
 
 
-def _fingerprint(data):
-    """Hash the arrays; None for anything else."""
-    if not isinstance(data, tuple):
-        return None
-    digest = hashlib.sha256()
-    for array in data:
-        digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()
+def _checksum(data, start=0):
+    """CRC-32 of arrays, or of one pass over a Dataset, with shapes and types; `start` is that of what came before."""
+    for batch in [data] if isinstance(data, tuple) else data:
+        for array in map(np.asarray, batch):
+            start = zlib.crc32(f"{array.shape} {array.dtype}".encode(), start)
+            start = zlib.crc32(np.ascontiguousarray(array), start)
+    return start
+
+
+def _number_of_batches(data):
+    """Count the batches of a Dataset, one after the other if it does not know their number."""
+    n = int(data.cardinality())
+    if n == -1:
+        raise ValueError("checkpoints of a Dataset without an end need steps_per_epoch, got None.")
+    return n if n >= 0 else sum(1 for _ in data)
 
 
 class _ShuffledArrays(keras.utils.PyDataset):
@@ -404,7 +422,8 @@ class _ShuffledArrays(keras.utils.PyDataset):
         self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._arrays[0]))
 
     def __len__(self):
-        return min(self._steps, math.ceil(len(self._order) / self._batch_size))
+        whole = math.ceil(len(self._order) / self._batch_size)
+        return whole if self._steps is None else min(self._steps, whole)
 
     def __getitem__(self, i):
         rows = self._order[i * self._batch_size : (i + 1) * self._batch_size]
@@ -415,46 +434,93 @@ class _ShuffledArrays(keras.utils.PyDataset):
 
 
 class _Checkpoint(keras.callbacks.Callback):
-    """Keep weights, optimiser state and history after each epoch; history.json is written last and makes it count."""
+    """Keep weights, optimiser state and history after each epoch; history.json is written last and makes it count.
 
-    def __init__(self, folder, model, settings):
+    Keras's own `BackupAndRestore` keeps no history, writes over its one file, leaves out the state of dropout and takes
+    whatever run comes for the one that it kept.
+    """
+
+    def __init__(self, folder, model, data, validation, settings):
         super().__init__()
-        self._folder, self._model, self._history = Path(folder), model, {}
+        self._folder, self._model, self._data = Path(folder), model, data
+        self._history, self._seen = {}, []  # of each epoch of a Dataset the checksum of its batches
+        self._steps = None if isinstance(data, tuple) else _number_of_batches(data)
         run = {
             "loss": keras.saving.serialize_keras_object(model.loss),
             "optimizer": type(model.optimizer).__name__,
             **model.optimizer.get_config(),
             "trainable weights": [list(weight.shape) for weight in model.trainable_weights],
+            "data": _checksum(data) if isinstance(data, tuple) else None,
+            "validation data": _checksum(validation) if validation else None,
             **settings,
         }
         del run["name"]  # Keras numbers its optimisers: SGD, SGD_1, ...
         self._run = json.loads(json.dumps(run))  # as it is read again: lists for tuples
 
-    def restore(self):
+    def restore(self, epochs):
         """Put the stored state into the model and return the stored history, empty if there is none."""
         path = self._folder / "history.json"
-        if path.exists():
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            if stored["shapes"] != self._shapes():
-                raise ValueError(f"{self._folder} keeps another model's training; name another folder or delete it.")
-            differ = [name for name, value in self._run.items() if stored.get("run", {}).get(name) != value]
-            if differ:
-                raise ValueError(
-                    f"{self._folder} keeps another run, of which these differ: {', '.join(differ)}. Set them as they "
-                    "were to go on with it; name another folder, or delete this one, to start anew."
-                )
-            self._history = stored["history"]
-            self._model.optimizer.build(self._model.trainable_variables)
-            self._model.load_weights(self._weights(len(self._history["loss"])))
+        if not path.exists():
+            return {}
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["shapes"] != self._shapes():
+            raise ValueError(f"{self._folder} keeps another model's training; name another folder or delete it.")
+        self._refuse([name for name, value in self._run.items() if stored.get("run", {}).get(name) != value])
+        done = len(stored["history"]["loss"])
+        if not isinstance(self._data, tuple):
+            # Where nothing is left to train, one epoch tells another Dataset well enough.
+            self._seen = [_checksum(self._data) for _ in range(done if done < epochs else 1)]
+            self._refuse(["data (its batches)"] if self._seen != stored.get("seen", [])[: len(self._seen)] else [])
+        self._history = stored["history"]
+        self._model.optimizer.build(self._model.trainable_variables)
+        self._model.load_weights(self._weights(done))
+        for state, value in zip(self._random_states(), stored["random states"], strict=True):
+            state.assign(np.array(value, state.dtype))
         return {name: list(values) for name, values in self._history.items()}
+
+    def _refuse(self, differ):
+        if differ:
+            raise ValueError(
+                f"{self._folder} keeps another run, of which these differ: {', '.join(differ)}. Set them as they were "
+                "to go on with it (a Dataset and its augmentation are made from the same seeds in a kernel that was "
+                "restarted); name another folder, or delete this one, to start anew."
+            )
+
+    def watched(self, epochs):
+        """Give what `fit` needs to train on the Dataset, all epochs in one; note the checksum of what passes."""
+        import tensorflow as tf
+
+        def note(i, *batch):
+            if i % self._steps == 0:
+                self._seen.append(0)
+            self._seen[-1] = _checksum(batch, self._seen[-1])
+            return np.int64(i)
+
+        def watch(i, batch):
+            with tf.control_dependencies([tf.numpy_function(note, [i, *batch], tf.int64)]):
+                return tuple(tf.identity(array) for array in batch)
+
+        # As long as the model has parts to build, `fit` looks at a batch first, and a shuffled Dataset moves on.
+        labels = tf.zeros([size or 1 for size in self._data.element_spec[1].shape])
+        self._model.compute_loss(y=labels, y_pred=labels)
+        self._model.compute_metrics(None, labels, labels)
+        # One iterator, of which each epoch takes its part: how many `fit` would make of the Dataset is its own affair.
+        rest = self._data.repeat(epochs - len(self._seen)).enumerate().map(watch)
+        return {"x": rest, "steps_per_epoch": self._steps}
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in logs.items():
             self._history.setdefault(name, []).append(float(value))
         with runtime.atomic_path(self._weights(epoch + 1)) as temporary:
             self._model.save_weights(temporary)
+        state = {
+            "shapes": self._shapes(),
+            "run": self._run,
+            "history": self._history,
+            "seen": self._seen[: epoch + 1],
+            "random states": [np.asarray(state.value).tolist() for state in self._random_states()],
+        }
         with runtime.atomic_path(self._folder / "history.json") as temporary:
-            state = {"shapes": self._shapes(), "run": self._run, "history": self._history}
             temporary.write_text(json.dumps(state), encoding="utf-8")
         self._weights(epoch).unlink(missing_ok=True)
 
@@ -463,3 +529,8 @@ class _Checkpoint(keras.callbacks.Callback):
 
     def _shapes(self):
         return [list(weight.shape) for weight in self._model.weights]
+
+    def _random_states(self):
+        """Variables that are no weights: what dropout draws from, which `save_weights` leaves out."""
+        weights = {id(weight) for weight in self._model.weights}
+        return [variable for variable in self._model.variables if id(variable) not in weights]
