@@ -434,10 +434,10 @@ class _ShuffledArrays(keras.utils.PyDataset):
 
 
 class _Checkpoint(keras.callbacks.Callback):
-    """Keep weights, optimiser state and history after each epoch; history.json is written last and makes it count.
+    """Keep all variables and the history after each epoch; history.json is written last and makes it count.
 
     Keras's own `BackupAndRestore` keeps no history, writes over its one file, leaves out the state of dropout and takes
-    whatever run comes for the one that it kept.
+    whatever run comes for the one that it kept; and on a full disk its HDF5 files take the whole process with them.
     """
 
     def __init__(self, folder, model, data, validation, settings):
@@ -473,9 +473,9 @@ class _Checkpoint(keras.callbacks.Callback):
             self._refuse(["data (its batches)"] if self._seen != stored.get("seen", [])[: len(self._seen)] else [])
         self._history = stored["history"]
         self._model.optimizer.build(self._model.trainable_variables)
-        self._model.load_weights(self._weights(done))
-        for state, value in zip(self._random_states(), stored["random states"], strict=True):
-            state.assign(np.array(value, state.dtype))
+        with np.load(self._state(done)) as arrays:
+            for variable, name in zip(self._variables(), arrays, strict=True):
+                variable.assign(arrays[name])
         return {name: list(values) for name, values in self._history.items()}
 
     def _refuse(self, differ):
@@ -511,26 +511,19 @@ class _Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in logs.items():
             self._history.setdefault(name, []).append(float(value))
-        with runtime.atomic_path(self._weights(epoch + 1)) as temporary:
-            self._model.save_weights(temporary)
-        state = {
-            "shapes": self._shapes(),
-            "run": self._run,
-            "history": self._history,
-            "seen": self._seen[: epoch + 1],
-            "random states": [np.asarray(state.value).tolist() for state in self._random_states()],
-        }
+        with runtime.atomic_path(self._state(epoch + 1)) as temporary:
+            np.savez(temporary, *(np.asarray(variable.value) for variable in self._variables()))
+        state = {"shapes": self._shapes(), "run": self._run, "history": self._history, "seen": self._seen}
         with runtime.atomic_path(self._folder / "history.json") as temporary:
             temporary.write_text(json.dumps(state), encoding="utf-8")
-        self._weights(epoch).unlink(missing_ok=True)
+        self._state(epoch).unlink(missing_ok=True)
 
-    def _weights(self, epoch):
-        return self._folder / f"epoch_{epoch:04d}.weights.h5"
+    def _state(self, epoch):
+        return self._folder / f"epoch_{epoch:04d}.npz"
 
     def _shapes(self):
         return [list(weight.shape) for weight in self._model.weights]
 
-    def _random_states(self):
-        """Variables that are no weights: what dropout draws from, which `save_weights` leaves out."""
-        weights = {id(weight) for weight in self._model.weights}
-        return [variable for variable in self._model.variables if id(variable) not in weights]
+    def _variables(self):
+        """Weights, what dropout draws from, and the state of the optimiser."""
+        return [*self._model.variables, *self._model.optimizer.variables]
