@@ -234,9 +234,8 @@ def test_a_picture_deleted_meanwhile_is_named(two_nodes, base, folder, tmp_path,
         return read(out)
 
     monkeypatch.setattr(cluster, "_read", delete_and_read)
-    with pytest.raises((FileNotFoundError, ray.exceptions.RayTaskError), match=r"dogs/dog\.0003\.jpg") as caught:
+    with pytest.raises((FileNotFoundError, ray.exceptions.RayTaskError), match=r"dogs/dog\.0003\.jpg"):
         cluster.features(base, copy, tmp_path / "out", progress=False)
-    print(type(caught.value), str(caught.value))
 
 
 def test_too_few_cores_are_noticed_before_the_work(two_nodes, base, folder, tmp_path):
