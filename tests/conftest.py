@@ -30,7 +30,7 @@ def _own_folders(tmp_path, monkeypatch, request):
 def real_data() -> Path:
     """Folder with the real data sets; the test is skipped where there is none."""
     folder = runtime.data_dir()
-    if "TRANSFER_DATA" not in os.environ or not folder.is_dir():
+    if "TRANSFER_DATA" not in os.environ or not (folder / "reviews").is_dir():
         pytest.skip("needs TRANSFER_DATA with real data sets")
     return folder
 

@@ -70,6 +70,7 @@ def run(path: Path, variation: str) -> dict:
     folder = FOLDER / variation
     copy, report = folder / "notebooks" / path.name, folder / f"{path.stem}.xml"
     copy.parent.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "no-data").mkdir(exist_ok=True)
     report.unlink(missing_ok=True)
     notebook = nbformat.read(path, 4)
     nbformat.write(notebook if seed is None else with_seed(notebook, seed), copy)

@@ -271,7 +271,7 @@ def test_kernel_mean_matching_rejects_impossible_bounds():
             KernelMeanMatching(None, **bad).fit_weights(X_source, X_target)
 
 
-# The tables and figures of notebook 03 on the real reviews, as printed there: accuracy, mean of 5 seeds.
+# Electronics to DVDs on the real reviews: accuracy, mean of 5 seeds. What follows from it: tests/data/test_signs.py.
 ROWS = [
     "in-domain",
     "target only",
@@ -279,11 +279,10 @@ ROWS = [
     "both together",
     "TrAdaBoost",
     "domain classifier",
-    "kernel mean matching",
 ]
 FIFTY_LABELS = {
-    10: [0.822, 0.654, 0.732, 0.745, 0.753, 0.735, 0.734],  # learner with C = 10
-    1: [0.818, 0.653, 0.729, 0.741, 0.728, 0.743, 0.740],
+    10: [0.822, 0.654, 0.732, 0.745, 0.753, 0.735],  # learner with C = 10
+    1: [0.818, 0.653, 0.729, 0.741, 0.728, 0.743],
 }
 MORE_LABELS = {  # target only, both together, TrAdaBoost
     100: [0.699, 0.758, 0.764],
@@ -321,7 +320,7 @@ def fit_with_labels(model, X_source, y_source, X_few, y_few):
 
 @pytest.mark.real
 def test_electronics_to_dvd_on_real_reviews(real_reviews, capsys):
-    """All figures that notebook 03 gives for the real reviews, and what it says about them."""
+    """Accuracies with fifty target labels, and how little of the source's weight moves."""
     X_source, y_source, X, y = real_reviews
     for C, expected in FIFTY_LABELS.items():
         model, rows = LogisticRegression(C=C, solver="liblinear"), []
@@ -335,14 +334,12 @@ def test_electronics_to_dvd_on_real_reviews(real_reviews, capsys):
                 both,
                 boosted,
                 DomainClassifierWeights(model).fit(X_source, y_source, X[train]),
-                KernelMeanMatching(model).fit(X_source, y_source, X[train]),
             ]
             rows.append([h.score(X[test], y[test]) for h in fitted])
             if C == 10:
                 assert (boosted.errors_ == 0).all(), "the learner fits all fifty labels in every round"
                 weights = boosted.weights_history_[-1, : len(y_source)]
                 assert 0 < np.mean(weights < 0.99 * weights.max()) < 0.01, "few source reviews lose weight"
-                assert rows[-1][4] > rows[-1][3], f"TrAdaBoost is above both together, seed {seed}"
         mean = np.mean(rows, axis=0)
         with capsys.disabled():
             print(f"\nreal reviews, electronics -> dvd, C={C}:", dict(zip(ROWS, mean.round(3).tolist(), strict=True)))

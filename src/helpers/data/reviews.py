@@ -1,5 +1,6 @@
 """Product reviews of four domains: real ones from Amazon, or readable ones that a grammar of our own writes."""
 
+import functools
 import random
 import re
 from pathlib import Path
@@ -71,9 +72,14 @@ def source(data_dir: Path | None = None) -> str:
 def compose(domain: str, n: int = 2000, seed: int = 0) -> "pd.DataFrame":
     """Write `n` distinct reviews of a domain, half of them positive.
 
-    A review is a title and four to eight sentences, most of which agree with its stars. They judge in words that
-    all domains share, in words of the domain or of its family (wares, stories), or in words whose sense flips between
-    the families: an unpredictable plot is praised, an unpredictable router is not.
+    A review is a title, four to eight sentences that judge or report, most of which agree with its stars, and asides
+    of no matter. It judges in words that all domains share, in words of the domain or of its family (wares: electronics
+    and kitchen; stories: books and dvd), or in words that are planted, so that P(label | words) differs: their sense
+    flips between the families. An unpredictable plot is praised, an unpredictable router is not (`_FLIPPING`; in real
+    reviews nobody plants them, though "simple" does so, too). Rare names make the rows as many-sided as real ones.
+
+    How often each is drawn was set by hand until the conclusions of notebooks 02, 03 and 05 had the sign that they have
+    on the real reviews; tests/data/test_signs.py lists and compares them. Anything else may differ.
 
     Parameters
     ----------
@@ -180,37 +186,65 @@ def _field(record: str, name: str, file: Path) -> str:
 
 # --- The grammar: {braces} are slots. Words that stand earlier in a list of _WORDS are drawn more often. ---
 
+# How often what is drawn. Set so that what notebooks 02, 03 and 05 conclude has the sign that it has on the real
+# reviews (tests/data/test_signs.py).
+_AGREEMENT = [0.6, 0.75, 0.9, 1.0]  # share of a review's opinions that agree with its stars
+_OPINIONS, _ASIDES_N = (4, 8), (5, 10)  # least and largest number in a review
+_PLACES = 0.3  # share of asides that could stand in any domain
+_SCOPES = [7, 2, 1]  # opinions in words of all domains, of the family, of the domain
+_FORMS = [20, 2, 2, 5, 4]  # judgements, negated ones, flipping words, events, facts
+_SKEW = 2  # how much more often words are drawn that stand earlier in a list of _WORDS; 1 is alike
+
 _FAMILY = {"books": "stories", "dvd": "stories", "electronics": "wares", "kitchen": "wares"}
 
 _PARTS = {  # what is reviewed, and what of it is judged; some kinds lie close to another domain
     "books": {
-        "novel": "plot, ending, prose, hero, dialogue, first chapter",
-        "biography": "research, tone, portrait, index, last chapter",
-        "mystery": "plot, twist, detective, ending, pace",
-        "textbook": "explanation, layout, index, exercise section, tone",
-        "cookbook": "recipe list, layout, photography, advice, dessert chapter",
+        "novel": "plot, ending, prose, hero, dialogue, first chapter, heroine, style",
+        "biography": "research, tone, portrait, index, last chapter, chronology, foreword",
+        "mystery": "plot, twist, detective, ending, pace, clues, motive",
+        "textbook": "explanation, layout, index, exercise section, tone, summary, appendix",
+        "cookbook": "recipe list, layout, photography, advice, dessert chapter, binding",
+        "memoir": "voice, childhood part, honesty, structure, epilogue, prose",
+        "travel guide": "map section, binding, hotel list, history part, paper, advice",
+        "fairy tale": "language, moral, illustration, princess, ending, wolf",
+        "space opera": "world building, captain, alien language, battle, glossary, plot",
+        "poetry volume": "rhythm, imagery, translation, preface, choice of poems, paper",
     },
     "dvd": {
-        "thriller": "plot, twist, villain, ending, pace",
-        "comedy": "script, humour, cast, dialogue, lead actor",
-        "drama": "acting, script, music, ending, direction",
-        "documentary": "narration, footage, picture, topic, pace",
-        "concert film": "sound, picture, camera work, song list, menu",
+        "thriller": "plot, twist, villain, ending, pace, car chase, tension",
+        "comedy": "script, humour, cast, dialogue, lead actor, timing, slapstick",
+        "drama": "acting, script, music, ending, direction, costume design",
+        "documentary": "narration, footage, picture, topic, pace, interview, archive material",
+        "concert film": "sound, picture, camera work, song list, menu, encore, drummer",
+        "western": "shootout, hero, landscape, score, sheriff, dialogue, horse scene",
+        "cartoon": "animation, drawing, voice acting, songs, story, sidekick",
+        "musical": "choreography, singing, set, lead actress, libretto, finale",
+        "horror film": "monster, make-up, atmosphere, soundtrack, lighting, last scene",
+        "war film": "battle scene, casting, editing, general, bonus disc, score",
     },
     "electronics": {
-        "camera": "lens, zoom, flash, battery, screen",
-        "headset": "sound, cable, plug, microphone, fit",
-        "router": "signal, setup, antenna, software, manual",
-        "keyboard": "key travel, cable, software, battery, wrist rest",
-        "DVD player": "picture, sound, remote, menu, tray",
-        "television": "picture, sound, remote, menu, stand",
+        "camera": "lens, zoom, flash, battery, screen, shutter, tripod mount",
+        "headset": "sound, cable, plug, microphone, fit, ear cushion, volume wheel",
+        "router": "signal, setup, antenna, software, manual, firmware, range",
+        "keyboard": "key travel, cable, software, battery, wrist rest, space bar, layout",
+        "DVD player": "picture, sound, remote, menu, tray, display, drive",
+        "television": "picture, sound, remote, menu, stand, tuner, contrast",
+        "printer": "paper feed, cartridge, driver, resolution, scanner, ink level",
+        "radio": "reception, speaker, dial, clock, alarm, aerial, case",
+        "memory card": "capacity, speed, adapter, packaging, contact, label",
+        "charger": "voltage, plug, indicator, housing, connector, cord",
     },
     "kitchen": {
-        "blender": "motor, blade, jug, lid, base",
-        "frying pan": "handle, coating, base, lid, finish",
-        "kettle": "spout, lid, switch, cable, handle",
-        "coffee maker": "filter, timer, water tank, display, manual",
-        "knife set": "blade, handle, grip, block, finish",
+        "blender": "motor, blade, jug, lid, base, speed dial",
+        "frying pan": "handle, coating, base, lid, finish, rim, weight",
+        "kettle": "spout, lid, switch, cable, handle, heating element, gauge",
+        "coffee maker": "filter, timer, water tank, display, manual, carafe, hotplate",
+        "knife set": "blade, handle, grip, block, finish, sharpener, scissors",
+        "toaster": "slot, crumb tray, lever, browning control, cord, bread rack",
+        "rice cooker": "bowl, steamer, thermostat, measuring cup, lid, timer",
+        "juicer": "sieve, pulp container, motor, feeding tube, jug, gasket",
+        "kitchen scale": "display, platform, battery, unit switch, calibration, foot",
+        "casserole": "enamel, lid, knob, base, colour, rim",
     },
 }
 
@@ -313,32 +347,71 @@ _EVENTS = {  # (praise, blame)
 _FACTS = {
     "everywhere": "I ordered it {time} ago. It was a present from my {relative}. It arrived after {time}. "
     "My {relative} picked this {kind} for me.",
-    "books": "I read it on the train. My {relative} read it for a course. It has about three hundred pages.",
-    "dvd": "We watched it with my {relative}. I saw it in the cinema {time} ago. It runs for about two hours.",
-    "electronics": "I use it with my computer. It replaces the one I had for {time}. We watch films on it every week.",
-    "kitchen": "I use it every morning. It replaces the one my {relative} had. We cook for four people.",
+    "books": "I read it on the train. My {relative} read it for a course. It has {number} pages. "
+    "It is set in {place}. The library of {place} has it, too. It was printed in {year}.",
+    "dvd": "We watched it with my {relative}. I saw it in the cinema in {place}. It was shot in {year}. "
+    "It is set in {place}. A certain {person} directed it. It runs for {price} minutes.",
+    "electronics": "I use it with my computer. It replaces the {make} I had for {time}. It is from {year}. "
+    "I tried the {make} {number} as well. It took {price} minutes to charge. The office in {place} has three.",
+    "kitchen": "I use it every morning. It replaces the {make} my {relative} had. We cook for {price} people. "
+    "It weighs {number} grams. I tried a {make} as well. It heats up in {price} seconds.",
+}
+
+# Beside the point, as much in real reviews is. The rare names let a learner fit a few hundred reviews without error;
+# those of the family, which the other family never has, tell the domains apart.
+_ASIDES = {
+    "everywhere": "My friends from {place} told me about it. It costs {price} dollars in {place}. "
+    "I first saw it in {place}, in {year}. We took it from {place} to {place}. Order {number} came by way of {place}. "
+    "A cousin in {place} asked me about it. My {relative} had seen it in {place}.",
+    "stories": "{person} recommends it. It reminds me of {person}. There is more by {person}. "
+    "{person} and {person} have a part in it. It is dedicated to {person}. {person} tells the same in {year}. "
+    "I had mixed up {person} and {person}.",
+    "wares": "Mine was made by {make}. It goes with the {make} {number}. I compared it with the {make}. "
+    "{make} bought up {make} in {year}. The {make} comes in the same box. It has parts by {make} and {make}. "
+    "The shop had only {make} left.",
 }
 
 _FILLERS = {
     "very": "very, really, quite, rather, truly",
     "relative": "wife, husband, son, daughter, mother, father, brother, sister, neighbour, friend",
     "time": "two days, a week, ten days, three weeks, a month, two months, half a year, a year",
+    "price": ", ".join(map(str, range(11, 100))),
+    "number": ", ".join(map(str, range(100, 1000))),
+    "year": ", ".join(map(str, range(1800, 2008))),
+}
+
+_BEGINNINGS = (
+    "Alder, Apple, Ash, Barn, Beck, Bell, Birch, Black, Brad, Bram, Brent, Bright, Broad, Burn, Cal, Chad, Clay, Clif, "
+    "Cold, Cran, Crow, Dar, Deer, East, Elm, Fair, Fern, Fox, Glen, Gold, Green, Grim, Hamp, Hart, Hawk, Hazel, Heath, "
+    "High, Hol, Ips, Kel, Kings, Lang, Lin, Long, Mal, Mar, Mel, Mill, Nor, Oak, Old, Pem, Pen, Pick, Rad, Red, Rock, "
+    "Rose, Rush, Sand, Shel, Silver, Stan, Stone, Stur, Swan, Thorn, Tun, Wake, Wal, West, White, Wim, Win, Wood"
+)
+_ENDINGS = {
+    "place": "bourne, bridge, burn, bury, caster, combe, cote, dale, dean, field, ford, gate, ham, hurst, leigh, mere, "
+    "minster, mouth, port, shaw, stead, stow, thorpe, ton, well, wick",
+    "person": "by, den, don, er, ett, ing, ings, kin, land, ler, ley, low, man, more, ner, ridge, son, ston, ward, "
+    "worth",
+    "make": "ac, amp, co, dex, dyne, ex, ix, lux, master, matic, max, net, ol, pro, star, tec, tone, tron, ware, works",
 }
 
 
 def _review(domain: str, label: int, generator: random.Random) -> str:
-    """Write a title, then sentences of which a share that varies from review to review agrees with the label."""
+    """Write a title, opinions, of which a share that varies from review to review agrees with the label, and asides."""
     kind = generator.choice(list(_PARTS[domain]))
-    agreement = generator.choice([0.6, 0.75, 0.9, 1.0])
-    opinions = [label if generator.random() < agreement else 1 - label for _ in range(generator.randint(4, 8))]
-    body = " ".join(_sentence(domain, kind, opinion, generator) for opinion in opinions)
-    return f"A {kind} for my {generator.choice(_FILLERS['relative'].split(', '))}\n{body}"
+    agreement = generator.choice(_AGREEMENT)
+    opinions = [label if generator.random() < agreement else 1 - label for _ in range(generator.randint(*_OPINIONS))]
+    sentences = [_sentence(domain, kind, opinion, generator) for opinion in opinions]
+    for _ in range(generator.randint(*_ASIDES_N)):
+        about = "everywhere" if generator.random() < _PLACES else _FAMILY[domain]
+        aside = _fill(generator.choice(_split(_ASIDES[about])), _FILLERS, generator)
+        sentences.insert(generator.randint(0, len(sentences)), aside)
+    return f"A {kind} for my {generator.choice(_list(_FILLERS['relative']))}\n{' '.join(sentences)}"
 
 
 def _sentence(domain: str, kind: str, opinion: int, generator: random.Random) -> str:
     """Write one sentence that praises (opinion 1), blames (opinion 0) or only reports."""
-    scope = generator.choices(["everywhere", _FAMILY[domain], domain], [6, 2, 2])[0]
-    form = generator.choices(["judgement", "negated", "flip", "event", "fact"], [10, 1, 1, 3, 5])[0]
+    scope = generator.choices(["everywhere", _FAMILY[domain], domain], _SCOPES)[0]
+    form = generator.choices(["judgement", "negated", "flip", "event", "fact"], _FORMS)[0]
     words = ""
     if form == "fact":
         template = generator.choice(_split(_FACTS[generator.choice(["everywhere", domain])]))
@@ -351,14 +424,28 @@ def _sentence(domain: str, kind: str, opinion: int, generator: random.Random) ->
     else:
         template = generator.choice(_JUDGEMENTS["kind" if scope == domain else "part"])
         words = _WORDS[scope][1 - opinion]
-    slots = _FILLERS | {"kind": kind, "part": _PARTS[domain][kind], "word": words}
-    return re.sub(r"\{(\w+)\}", lambda slot: _pick(slots[slot[1]].split(", "), slot[1] == "word", generator), template)
+    return _fill(template, _FILLERS | {"kind": kind, "part": _PARTS[domain][kind], "word": words}, generator)
 
 
+@functools.cache
 def _split(sentences: str) -> list[str]:
     return re.findall(r"\S[^.]*\.", sentences)
 
 
+@functools.cache
+def _list(words: str) -> list[str]:
+    return words.split(", ")
+
+
+def _fill(template: str, slots: dict[str, str], generator: random.Random) -> str:
+    def fill(slot: re.Match) -> str:
+        if slot[1] in _ENDINGS:
+            return generator.choice(_list(_BEGINNINGS)) + generator.choice(_list(_ENDINGS[slot[1]]))
+        return _pick(_list(slots[slot[1]]), slot[1] == "word", generator)
+
+    return re.sub(r"\{(\w+)\}", fill, template)
+
+
 def _pick(words: list[str], frequent_first: bool, generator: random.Random) -> str:
     """Pick a word; with `frequent_first`, early ones more often, so that a small sample misses the rare ones."""
-    return words[int(len(words) * generator.random() ** (2 if frequent_first else 1))]
+    return words[int(len(words) * generator.random() ** (_SKEW if frequent_first else 1))]

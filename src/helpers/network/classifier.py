@@ -343,8 +343,7 @@ def predict(
         warnings.warn(f"{broken} of {len(files)} pictures could not be read; see the column error.", stacklevel=2)
     if csv is not None:
         with runtime.atomic_path(csv) as temporary:
-            # The name of a file may be no UTF-8.
-            table.to_csv(temporary, index=False, encoding="utf-8-sig", errors="backslashreplace")
+            table.to_csv(temporary, index=False, encoding="utf-8-sig")
     return table
 
 
