@@ -141,7 +141,7 @@ def test_the_loop_in_the_notebook_gives_the_same_weights(pictures):
     path = Path(__file__).parents[2] / "notebooks" / "06_parameter_based.ipynb"
     cells = [cell.source for cell in nbformat.read(path, 4).cells if "def pretrain(" in cell.source]
     assert len(cells) == 1
-    source = cells[0][: cells[0].index("\n\n\n")]  # the function, without what the cell does with it
+    source = cells[0].split("\n\n\n")[0]  # the function, without what the cell does with it
     assert len(source.splitlines()) <= 30
     scope = {"keras": keras, "np": np}
     exec(source, scope)
