@@ -7,7 +7,8 @@ $(shell mkdir -p build/no-data)
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
 EMBEDDED := env -u INCEPTION_V3_WEIGHTS -u TRANSFER_FAST TRANSFER_OFFLINE=1 TRANSFER_DATA=build/no-data KERAS_HOME="$(CURDIR)/build/keras"
 NBVAL := TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest @tests/nbval.args -p no:cacheprovider
-ON_PHOTOGRAPHS := 06 08 09 10 11 12
+# Those that read photographs; ON_PHOTOGRAPHS="09 10" is the main job alone.
+ON_PHOTOGRAPHS ?= 06 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
 .PHONY: help lab cluster run refresh test test-real claims faults release assignments bench lock clean
