@@ -249,3 +249,31 @@ def test_without_a_connection_it_says_how_to_connect(base, folder, tmp_path, mon
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(RuntimeError, match=r"call cluster\.connect\(\)"):
         cluster.features(base, folder, tmp_path)
+
+
+def test_a_busy_machine_gets_more_than_one_start(monkeypatch):
+    started = []
+
+    def init(address, **settings):
+        started.append(address)
+        if len(started) < 3:
+            raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(cluster.ray, "init", init)
+    monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
+    monkeypatch.setattr(cluster.ray, "cluster_resources", lambda: {"CPU": 2.0})
+    assert cluster.connect() == 2
+    assert len(started) == 3
+
+
+def test_another_error_at_the_start_is_not_tried_again(monkeypatch):
+    started = []
+
+    def init(address, **settings):
+        started.append(address)
+        raise ConnectionError("no such cluster")
+
+    monkeypatch.setattr(cluster.ray, "init", init)
+    with pytest.raises(ConnectionError, match="no such cluster"):
+        cluster.connect("10.0.0.1:6379")
+    assert len(started) == 1

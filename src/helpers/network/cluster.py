@@ -18,6 +18,7 @@ from helpers import runtime
 from helpers.network import backbones, bottleneck
 from helpers.pictures import photos
 
+_STARTS = 4  # of a cluster on this machine, before giving up
 _FORMAT = "cluster 3"  # part of the sub-folder's name: change it when the Parquet files hold something else
 
 
@@ -44,8 +45,16 @@ def connect(address: str | None = None, cores: int | None = None) -> float:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a warning about a future default
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     own = {"num_cpus": cores, "include_dashboard": False} if address == "local" else {}
-    with runtime.silent_stderr():
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True, **own)
+    settings = {"log_to_driver": False, "logging_level": logging.ERROR, "ignore_reinit_error": True, **own}
+    for attempt in range(_STARTS):
+        try:
+            with runtime.silent_stderr():
+                ray.init(address, **settings)
+            break
+        except Exception as error:  # Ray gives a new node 30 seconds, too few on a busy machine, and raises just that
+            if "timed out during startup" not in str(error) or attempt == _STARTS - 1:
+                raise
+            ray.shutdown()
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray.cluster_resources().get("CPU", 0)
