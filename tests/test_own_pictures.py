@@ -235,13 +235,13 @@ print(json.dumps({{name: float(p) for name, p in answer.items()}}))
 def test_the_folder_of_the_demonstration_is_named_by_all_that_makes_it(reader):
     changes = ("pass", "SEED += 1", "ANIMALS = ANIMALS | {'fox 狐': 5}", "drawn.version = lambda: 'another'")
     code = f"""
-        kept = SEED, ANIMALS, drawn.version
-        names = []
-        for change in {changes!r}:
-            exec(change)
-            names.append(place().name)
-            SEED, ANIMALS, drawn.version = kept
-        print(json.dumps(names))
+        _kept = SEED, ANIMALS, drawn.version
+        _places = []
+        for _change in {changes!r}:
+            exec(_change)
+            _places.append(place().name)
+            SEED, ANIMALS, drawn.version = _kept
+        print(json.dumps(_places))
     """
     names = json.loads(reader.ask("\n".join(line[8:] for line in code.splitlines())))
     assert len(set(names)) == len(changes)
