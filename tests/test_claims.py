@@ -115,6 +115,29 @@ def test_claims_notices_a_cell_and_a_bound_and_does_not_repeat_what_passed(trial
     assert "| 03_trial | 1 failed | ok |" in table
 
 
+def test_the_fingerprint_reaches_the_helpers_of_the_helpers_and_no_others():
+    found = {file.stem for file in claims.imported("from helpers.data import reviews\nimport numpy")}
+    assert {"reviews", "runtime"} <= found
+    assert not {"bottleneck", "classifier", "scoreboard"} & found
+    lazily = claims.imported("from helpers.network import bottleneck")
+    assert {"bottleneck", "backbones", "datasets", "photos"} <= {file.stem for file in lazily}
+
+
+@pytest.mark.parametrize("changed", ["cell", "bound", "notebook 09"])
+def test_the_fingerprint_follows_what_it_is_made_of(changed, tmp_path, monkeypatch):
+    def write(name, source):
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), tmp_path / name)
+
+    write("09_first.ipynb", "a = 1")
+    write("10_second.ipynb", "b = 1")
+    before = claims.fingerprint(tmp_path / "10_second.ipynb")
+    if changed == "bound":
+        monkeypatch.setattr(check_expected, "read_expected", lambda: {"k": {"notebook": "10", "embedded": 0.5}})
+    else:
+        write(*(("10_second.ipynb", "b = 2") if changed == "cell" else ("09_first.ipynb", "a = 2")))
+    assert claims.fingerprint(tmp_path / "10_second.ipynb") != before
+
+
 class TestDifference:
     def test_it_is_the_paired_t_interval(self):
         from scipy import stats

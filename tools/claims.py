@@ -6,11 +6,12 @@ python tools/claims.py --only seed_101     # one variation
 python tools/claims.py --again             # also what has passed before
 
 Each notebook is run by nbval, on the embedded data, so its asserts and its checked outputs count; then its results are
-held to tests/expected.toml. What passed is not run again until the notebook or a helper changes. The table is left in
-build/claims/table.md.
+held to tests/expected.toml. What passed is not run again until the notebook or a helper that it uses changes. The table
+is left in build/claims/table.md.
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -30,6 +31,7 @@ import check_expected  # noqa: E402
 
 FOLDER = ROOT / "build" / "claims"
 SEED = re.compile(r"(?<=seed_value=)\d+|(?<=^SEED = )\d+", re.MULTILINE)
+USES = {"10": ["09"], "11": ["09"]}  # notebooks that load what another one saved
 # name -> seed (None: the notebook's own) and settings of the process. The kernels are those of other processors.
 VARIATIONS = {
     "seed_101": (101, {}),
@@ -47,11 +49,29 @@ def with_seed(notebook: nbformat.NotebookNode, seed: int) -> nbformat.NotebookNo
     return notebook
 
 
+def imported(source: str, found: set[Path] | None = None) -> set[Path]:
+    """Find the files of the package that this code imports, and those that they import in turn."""
+    found = set() if found is None else found
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            module = ROOT / "src" / name.replace(".", "/")
+            for file in (module.with_suffix(".py"), module / "__init__.py"):
+                if name.startswith("helpers") and file.is_file() and file not in found:
+                    found.add(file)
+                    imported(file.read_text(encoding="utf-8"), found)
+    return found
+
+
 def fingerprint(path: Path) -> str:
-    """Hash all that decides how a notebook ends: its cells, the helpers, the bounds."""
-    cells = nbformat.read(path, 4).cells
-    digest = hashlib.sha256("\0".join(cell.source for cell in cells if cell.cell_type == "code").encode())
-    for file in sorted((ROOT / "src" / "helpers").rglob("*.py")):
+    """Hash all that decides how a notebook ends: its cells, the helpers it reaches, the bounds."""
+    used = [path, *(other for number in USES.get(path.stem[:2], ()) for other in path.parent.glob(f"{number}_*.ipynb"))]
+    cells = [cell.source for other in used for cell in nbformat.read(other, 4).cells if cell.cell_type == "code"]
+    digest = hashlib.sha256("\0".join(cells).encode())
+    for file in sorted(imported("\n".join(cells))):
         digest.update(file.read_bytes())
     bounds = {k: v for k, v in check_expected.read_expected().items() if v["notebook"] == path.stem[:2]}
     digest.update(json.dumps(bounds, sort_keys=True).encode())
