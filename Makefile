@@ -6,7 +6,8 @@ REAL := $(or $(TRANSFER_DATA),$(wildcard ../shared/real))
 $(shell mkdir -p build/no-data)
 # Tests see the embedded data alone and leave the reader's results in build/ as they are.
 EMBEDDED := env -u INCEPTION_V3_WEIGHTS -u TRANSFER_FAST TRANSFER_OFFLINE=1 TRANSFER_DATA=build/no-data KERAS_HOME="$(CURDIR)/build/keras"
-NBVAL := TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest @tests/nbval.args -p no:cacheprovider
+# Two halves run side by side; matrix products that each want every core would wait for one another.
+NBVAL := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TRANSFER_BUILD=build/test $(EMBEDDED) $(BIN)/python -m pytest @tests/nbval.args -p no:cacheprovider
 # Those that read photographs; ON_PHOTOGRAPHS="09 10" is the main job alone.
 ON_PHOTOGRAPHS ?= 06 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"

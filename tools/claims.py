@@ -99,6 +99,9 @@ def run(path: Path, variation: str) -> dict:
         "TRANSFER_DATA": str(FOLDER / "no-data"),
         "TRANSFER_BUILD": str(folder),
         "KERAS_HOME": str(FOLDER / "keras"),
+        # Runs side by side whose matrix products each want every core wait for one another.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
     }
     env = {k: v for k, v in os.environ.items() if k not in ("INCEPTION_V3_WEIGHTS", "TRANSFER_FAST")}
     command = [sys.executable, "-m", "pytest", copy, "@tests/nbval.args", "-p", "no:cacheprovider", "-q"]
