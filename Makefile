@@ -12,7 +12,7 @@ NBVAL := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TRANSFER_BUILD=build/test $(EM
 ON_PHOTOGRAPHS ?= 06 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
-.PHONY: help lab cluster run refresh test test-real claims faults release assignments bench lock clean
+.PHONY: help lab cluster run refresh test test-real real-results claims faults release assignments bench lock clean
 .NOTPARALLEL:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make run        execute the whole series, write build/executed and build/results.json"
 	@echo "make test       linter, unit tests, every notebook as a regression check; offline"
 	@echo "make test-real  the image notebooks and the real-data tests on TRANSFER_DATA"
+	@echo "make real-results  the whole series on TRANSFER_DATA; keeps its figures in docs/results/real.json"
 	@echo "make claims     every notebook with other seeds and other kernels; a stopped run goes on where it was"
 	@echo "make faults     kill, fill the disk, attack: count what is lost"
 	@echo "make release    student versions of the assignments, in build/release"
@@ -71,6 +72,12 @@ test-real: $(READY)
 	$(ON_REAL) $(BIN)/python -m pytest tests -m real --numprocesses auto
 	$(ON_REAL) TRANSFER_FAST=1 TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py $(ON_PHOTOGRAPHS)
 	$(BIN)/python tools/check_expected.py real build/real/results.json $(ON_PHOTOGRAPHS)
+
+real-results: $(READY)
+	@test -d "$(REAL)" || { echo "No real data: TRANSFER_DATA must name a folder laid out as data/README.md says, got '$(REAL)'"; exit 1; }
+	$(ON_REAL) TRANSFER_BUILD=build/real-results $(BIN)/python tools/run_notebooks.py
+	$(BIN)/python tools/check_expected.py real build/real-results/results.json
+	$(BIN)/python tools/real_results.py build/real-results/results.json
 
 claims: $(READY)
 	$(BIN)/python tools/claims.py

@@ -45,6 +45,33 @@ def test_a_baseline_needs_its_score():
         add(baseline="from scratch")
 
 
+def test_an_interval_is_kept_and_must_hold_the_score():
+    add("a", 0.5, interval=(0.4, 0.6))
+    assert scoreboard.read()["a"]["interval"] == [0.4, 0.6]
+    with pytest.raises(ValueError, match=r"interval of a must hold its score 0.7, got \(0.4, 0.6\)"):
+        add("a", 0.7, interval=(0.4, 0.6))
+
+
+def test_show_puts_the_real_figure_beside_the_one_of_this_run(tmp_path, monkeypatch, capsys):
+    add("a", 0.5, interval=(0.4, 0.6), baseline="source only", baseline_score=0.45)
+    add("b", 0.25, metric="F1")
+    real = {"a": scoreboard.read()["a"] | {"data": "photographs", "date": "2026-01-02"}}
+    monkeypatch.setattr(scoreboard, "REAL", tmp_path / "real.json")
+    scoreboard.REAL.write_text(json.dumps(real), encoding="utf-8")
+    scoreboard.show("a", "b")
+    figure = "0.500 (0.400 to 0.600) on 200 test examples; source only: 0.450"
+    assert capsys.readouterr().out.splitlines() == [
+        "Method",
+        f"  this run:  {figure}; drawn animals",
+        f"  real data: {figure}; photographs; measured 2026-01-02",
+        "Method",
+        "  this run:  0.250 F1 on 200 test examples; drawn animals",
+    ]
+    scoreboard.REAL.unlink()
+    scoreboard.show("a")
+    assert "real data" not in capsys.readouterr().out
+
+
 def test_concurrent_writers_lose_nothing():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, map(str, range(24))))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from helpers import runtime
 if TYPE_CHECKING:
     import pandas
 
+REAL = Path(__file__).resolve().parents[2] / "docs" / "results" / "real.json"  # in a checkout of the course
 _COLUMNS = ["method", "data", "target_labels", "metric", "score", "baseline", "baseline_score", "n_test"]
 
 
@@ -26,6 +28,7 @@ def add(
     baseline: str | None = None,
     baseline_score: float | None = None,
     metric: str = "test_accuracy",
+    interval: tuple[float, float] | None = None,
     **more: str | float,
 ) -> None:
     """Write one result to build/results.json; an earlier one under the same key is replaced.
@@ -46,21 +49,26 @@ def add(
         What it is compared with, and that method's figure on the same test examples.
     metric : str
         Name of the figure.
+    interval : tuple of two float, optional
+        Ends of the figure's 95 % interval, over seeds or over test examples, 0 to 1.
     **more : str or float
         Anything else worth keeping, such as weights and cut.
 
     Raises
     ------
     ValueError
-        If a score lies outside 0 to 1, or only one of the two baseline arguments is given.
+        If a score lies outside 0 to 1 or outside its interval, or only one of the two baseline arguments is given.
     """
     for name, value in {"score": score, "baseline_score": baseline_score}.items():
         if value is not None and not 0 <= value <= 1:
             raise ValueError(f"{name} of {key} must lie between 0 and 1, got {value}; give 0.97 for 97 %.")
     if (baseline is None) != (baseline_score is None):
         raise ValueError(f"{key} needs both baseline and baseline_score, or neither of them.")
+    if interval is not None and not interval[0] <= score <= interval[1]:
+        raise ValueError(f"the interval of {key} must hold its score {score}, got {tuple(interval)}.")
     entry = {"method": method, "data": data, "metric": metric, metric: float(score), "n_test": int(n_test)}
-    entry |= {"target_labels": target_labels, "baseline": baseline, "baseline_score": baseline_score} | more
+    entry |= {"target_labels": target_labels, "baseline": baseline, "baseline_score": baseline_score}
+    entry |= ({} if interval is None else {"interval": [float(end) for end in interval]}) | more
     path = _path()
     with runtime.lock(path):  # notebooks may run side by side
         results = read() | {key: entry}
@@ -80,6 +88,39 @@ def table() -> "pandas.DataFrame":
 
     rows = {key: entry | {"score": entry[entry["metric"]]} for key, entry in read().items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS)
+
+
+def read_real() -> dict:
+    """Read what was measured on real data: a scoreboard whose entries also have "date" and "machine"."""
+    return json.loads(REAL.read_text(encoding="utf-8")) if REAL.exists() else {}
+
+
+def show(*keys: str) -> None:
+    """Print the figures of this run, and beside them those measured on real data (docs/results/real.json).
+
+    Parameters
+    ----------
+    *keys : str
+        As given to `add`.
+    """
+    here, real = read(), read_real()
+    for key in keys:
+        print(here[key]["method"])
+        print(f"  this run:  {_in_words(here[key])}")
+        if key in real:
+            print(f"  real data: {_in_words(real[key])}; measured {real[key]['date']}")
+
+
+def _in_words(entry):
+    text = f"{entry[entry['metric']]:.3f}"
+    if "interval" in entry:
+        text += " ({:.3f} to {:.3f})".format(*entry["interval"])
+    if entry["metric"] != "test_accuracy":
+        text += f" {entry['metric']}"
+    text += f" on {entry['n_test']:,} test examples"
+    if entry["baseline"]:
+        text += f"; {entry['baseline']}: {entry['baseline_score']:.3f}"
+    return f"{text}; {entry['data']}"
 
 
 @dataclass(frozen=True)
