@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 from helpers import runtime
-from helpers.data import drawn
+from helpers.data import datasets, drawn
 
 PAGE = Path(__file__).parents[1] / "examples" / "cats_vs_dogs.py"
+
+
+def test_the_code_in_the_readme_runs(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("TRANSFER_BUILD", str(tmp_path))
+    monkeypatch.setattr(datasets, "_DRAWN", {"n_train": 40, "n_validation": 1, "n_test": 20})
+    (code,) = re.findall(r"```python\n(.*?)```", (PAGE.parents[1] / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(code, {})
+    printed = capsys.readouterr().out
+    assert "Pictures: drawn animals" in printed
+    assert float(re.search(r"test accuracy (\d\.\d+)", printed).group(1)) >= 0.75
 
 
 def run(*arguments):

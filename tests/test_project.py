@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from helpers import scoreboard
+
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import readme_results  # noqa: E402
+
+PAGES = ["README.md", "README.zh-CN.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FILES = ("requirements.txt", "requirements-cluster.txt")  # the second one adds Ray to what the first one has
 
@@ -64,7 +71,7 @@ def test_conda_brings_python_and_pip_and_nothing_else():
     assert "conda activate transfer-learning && pip install --no-deps -e . &&" in readme
 
 
-@pytest.mark.parametrize("name", ["README.md", "data/README.md", "assignments/README.md"])
+@pytest.mark.parametrize("name", [*PAGES, "data/README.md", "assignments/README.md"])
 def test_every_link_of_a_page_leads_somewhere(name):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
     assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
@@ -85,12 +92,32 @@ def test_jupyter_serves_what_the_notebooks_link_to(name, monkeypatch):
         assert Path(app.root_dir).samefile(ROOT)
 
 
-def test_the_readme_has_results_in_every_table():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    tables = re.findall(r"<!-- results: (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL)
-    assert {which: table.count("\n| ") >= 5 for which, table in tables} == dict.fromkeys(
-        ("embedded", "real", "bench"), True
-    )
+@pytest.mark.parametrize("which", readme_results.PAGES)
+def test_every_table_of_results_is_filled(which):
+    text = readme_results.PAGES[which].read_text(encoding="utf-8")
+    (table,) = re.findall(rf"<!-- results: {which} -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert table.count("\n| ") >= 4
+
+
+def test_the_tables_of_real_results_are_those_of_the_file():
+    results = scoreboard.read_real()
+    for which, keys in (("real", list(results)), ("short", readme_results.SHORT)):
+        table = readme_results.scores({key: results[key] for key in keys if key in results})
+        assert table in readme_results.PAGES[which].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("missing", ["<!-- results: short -->", "<!-- end -->"])
+def test_a_page_without_its_marks_is_left_as_it_is(missing, tmp_path, monkeypatch):
+    text = "before\n<!-- results: short -->\n| old |\n<!-- end -->\nafter\n"
+    page = tmp_path / "README.md"
+    monkeypatch.setitem(readme_results.PAGES, "short", page)
+    page.write_text(text)
+    readme_results.put("short", "| new |")
+    assert page.read_text() == text.replace("old", "new")
+    page.write_text(text.replace(missing, ""))
+    with pytest.raises(SystemExit, match=missing):
+        readme_results.put("short", "| newer |")
+    assert page.read_text() == text.replace(missing, "")
 
 
 def make(tmp_path, python):

@@ -1,8 +1,8 @@
-"""Write README's tables from the files that `make run` and `make bench` leave, so that they say what was measured.
+"""Write the tables of README and docs/ from the files that runs leave, so that they say what was measured.
 
-python tools/readme_results.py embedded build/results.json    # the run without any data at hand
-python tools/readme_results.py real build/results.json        # the run with TRANSFER_DATA and INCEPTION_V3_WEIGHTS
-python tools/readme_results.py bench build/bench.json
+python tools/readme_results.py embedded build/results.json    # `make run` without any data at hand
+python tools/readme_results.py real                           # docs/results/real.json, from `make real-results`
+python tools/readme_results.py bench build/bench.json         # `make bench`
 """
 
 import argparse
@@ -10,7 +10,15 @@ import json
 import re
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {  # table -> the page that has its marks
+    "embedded": ROOT / "docs" / "results.md",
+    "real": ROOT / "docs" / "results.md",
+    "bench": ROOT / "docs" / "benchmarks.md",
+    "short": ROOT / "README.md",
+}
+SHORT = ["frozen_inceptionv3", "own_pictures", "fine_tuned_negatives", "instance_tradaboost", "adversarial_dann",
+         "relational_uwcse_imdb"]  # fmt: skip
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:
@@ -35,6 +43,8 @@ def scores(results: dict[str, dict]) -> str:
         score = percent(entry[entry["metric"]])
         if entry["metric"] != "test_accuracy":
             score += f" ({entry['metric']})"
+        if "interval" in entry:
+            score += " ({} to {})".format(*(f"{100 * end:.1f}" for end in entry["interval"]))
         baseline = "" if entry["baseline"] is None else f"{entry['baseline']}: {percent(entry['baseline_score'])}"
         labels = "" if entry["target_labels"] is None else f"{entry['target_labels']:,}"
         rows.append([entry["method"], entry["data"], f"{entry['n_test']:,}", labels, score, baseline])
@@ -58,22 +68,28 @@ def speed(bench: dict) -> str:
     return markdown(["what", "ours", "other", "ratio", "target", "met"], rows)
 
 
-def main() -> None:
-    """Replace what is between the two marks in README."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=["embedded", "real", "bench"])
-    parser.add_argument("results", type=Path)
-    options = parser.parse_args()
-    results = json.loads(options.results.read_text(encoding="utf-8"))
-    table = speed if options.which == "bench" else scores
-    begin, end = f"<!-- results: {options.which} -->", "<!-- end -->"
-    before, found, rest = README.read_text(encoding="utf-8").partition(begin)
+def put(which: str, table: str) -> None:
+    """Replace what is between the two marks of a table."""
+    page, begin, end = PAGES[which], f"<!-- results: {which} -->", "<!-- end -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     if not found:
-        raise SystemExit(f"{README.name} has no line {begin}: put it, and {end} after it, where the table belongs.")
+        raise SystemExit(f"{page.name} has no line {begin}: put it, and {end} after it, where the table belongs.")
     _, closed, after = rest.partition(end)
     if not closed:
-        raise SystemExit(f"{README.name} has no line {end} after {begin}: put it where the table ends.")
-    README.write_text(f"{before}{begin}\n{table(results)}\n{end}{after}", encoding="utf-8")
+        raise SystemExit(f"{page.name} has no line {end} after {begin}: put it where the table ends.")
+    page.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    """Write the table that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", choices=["embedded", "real", "bench"])
+    parser.add_argument("results", type=Path, nargs="?", default=ROOT / "docs" / "results" / "real.json")
+    options = parser.parse_args()
+    results = json.loads(options.results.read_text(encoding="utf-8"))
+    put(options.which, (speed if options.which == "bench" else scores)(results))
+    if options.which == "real":
+        put("short", scores({key: results[key] for key in SHORT if key in results}))
 
 
 if __name__ == "__main__":

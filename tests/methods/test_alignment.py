@@ -254,7 +254,7 @@ def test_feature_selection_scores_two_classes_by_their_correlation(domains):
     [
         (CORAL(reg=0), "reg must be above 0"),
         (TCA(3, mu=0), "mu must be above 0"),
-        (TCA(0), "between 1 and 140, the number of rows of both domains; got 0"),
+        (TCA(0), "between 1 and 5, the smaller of the number of rows and of features; got 0"),
         (SubspaceAlignment(6), "between 1 and 5"),
         (FeatureSelection(6), "between 1 and 5, the number of features; got 6"),
     ],

@@ -236,26 +236,31 @@ class TCA(Alignment):
     mu: float = 1.0
 
     def _learn(self, X_source, X_target, y_source):
-        from scipy.linalg import eigh
-
         n_S, n_T = len(X_source), len(X_target)
-        n = n_S + n_T
-        _check_components(self.n_components, n, "the number of rows of both domains")
+        limit = min(n_S + n_T, X_source.shape[1])
+        _check_components(self.n_components, limit, "the smaller of the number of rows and of features")
         if self.mu <= 0:
             raise ValueError(f"mu must be above 0 (KLK alone has rank 1), got {self.mu}.")
-        self.X_ = np.vstack([X_source, X_target])  # (n, d)
-        K = self.X_ @ self.X_.T  # (n, n)
+        X = self.X_ = np.vstack([X_source, X_target])  # (n, d)
         e = np.repeat([1 / n_S, -1 / n_T], [n_S, n_T])  # (n,); L = e e'
-        HK = K - K.mean(axis=0)  # H centres the columns, and H = H'H
-        Ke = K @ e
+        Ke = X @ (X.T @ e)
         if self.mu < _NOISE * (Ke @ Ke):
             raise ValueError(
                 f"The features are too large for mu={self.mu}, which is lost in rounding: KLK reaches {Ke @ Ke:.1e}. "
                 "Standardise the features of both domains (StandardScaler), or raise mu."
             )
-        KLK = np.outer(Ke, Ke)
-        _, W = eigh(HK.T @ HK, KLK + self.mu * np.eye(n), subset_by_index=[n - self.n_components, n - 1])
-        self.W_ = W[:, ::-1] / np.linalg.norm(W[:, ::-1], axis=0)  # eigh sorts from the smallest eigenvalue
+        # With B = I + Ke Ke' / mu the eigenvectors are B^-1/2 U, U those of B^-1/2 KHK B^-1/2. Both factors are known:
+        # B^-1/2 changes the direction of Ke alone, and KHK = (X V s)(X V s)' where V s^2 V' is the joint scatter.
+        size = Ke @ Ke
+        shrink = (1 - 1 / np.sqrt(1 + size / self.mu)) / max(size, np.finfo(float).tiny)
+
+        def root_of_inverse(M):
+            return M - shrink * np.outer(Ke, Ke @ M)
+
+        _, s, Vt = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+        U = np.linalg.svd(root_of_inverse(X @ Vt.T * s), full_matrices=False)[0]
+        W = root_of_inverse(U[:, : self.n_components])
+        self.W_ = W / np.linalg.norm(W, axis=0)  # (n, m)
         project = partial(_affine, center=0.0, matrix=self.X_.T @ self.W_)
         return project, project
 
