@@ -263,6 +263,9 @@ NAMES = {
     "CAROL_03_Instance_Based.ipynb": "CAROL",
     "dan-03_03_instance_based-1.ipynb": "dan-03",
     "王伟_03_instance_based.ipynb": "王伟",
+    "eve_03_instance_based.ipynb": "eve",  # and once more, downloaded again:
+    "eve_03_instance_based (1).ipynb": "eve",
+    "Fan Li_7_assignsubmission_file_fan_03_instance_based.ipynb": "Fan Li",
 }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -162,3 +163,17 @@ def test_a_missing_venv_module_gets_one_clear_line(tmp_path):
     run = make(tmp_path, fake_python(tmp_path, version_fits=True))
     assert run.returncode != 0
     assert re.fullmatch(r".* has no venv module: install it .*\n", run.stdout)
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make")
+def test_make_bench_keeps_a_space_in_the_name_of_the_data_folder(tmp_path):
+    data = f"TRANSFER_DATA={tmp_path}/my data"
+    run = subprocess.run(["make", "-n", "bench", data], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert data in shlex.split(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_a_workflow_may_little_and_ends(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(workflow["permissions"].values()) <= {"read"}
+    assert all(job["timeout-minutes"] <= 120 for job in workflow["jobs"].values())

@@ -164,6 +164,12 @@ def test_two_containers_with_one_process_number_write_different_files(tmp_path, 
         first.touch(), second.touch()
 
 
+def test_a_home_folder_that_does_not_exist_is_named(monkeypatch):
+    monkeypatch.setenv("TRANSFER_DATA", "~nobody_of_this_name/data")
+    with pytest.raises(ValueError, match=r"TRANSFER_DATA is '~nobody.* no such home folder"):
+        runtime.data_dir()
+
+
 @pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "no"), OSError(errno.EOPNOTSUPP, "no"), NotImplementedError()])
 def test_where_the_drive_has_no_locks_a_file_stands_in(tmp_path, monkeypatch, error):
     def refuse(self):

@@ -15,7 +15,8 @@ import numpy as np
 from filelock import FileLock, SoftFileLock, Timeout
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # disk full, quota used up, file larger than allowed
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}  # what network drives answer to flock
+# What network drives answer to flock.
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EPERM}
 _SILENT_WAIT = 10  # seconds for a lock before a line says what is waited for
 _LONGEST_BUILD = 120  # characters; on Windows a path ends at 260, and ours add up to 140
 _CPU = Path("/proc/cpuinfo")  # on Linux alone
@@ -234,7 +235,10 @@ def _from_environment(variable: str, default: str) -> Path:
             f'go around the whole path: {variable}="/my data".'
         )
     # Relative to the project and not to the working folder: a kernel runs in notebooks/, make in the project.
-    return _ROOT / Path(value).expanduser()
+    try:
+        return _ROOT / Path(value).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{variable} is {value!r}, and there is no such home folder. Write the whole path.") from error
 
 
 def _switch(variable: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from helpers import runtime
-from helpers.data import datasets, downloads, drawn
+from helpers.data import datasets, downloads, drawn, reviews
 from helpers.pictures import photos
 from local_server import CONTENT, SHA256, write_tar, write_zip
 
@@ -402,3 +402,37 @@ def test_real_data_is_counted(real_data):
     pictures = datasets.cats_vs_dogs()
     assert pictures.class_names == ["cats", "dogs"]
     assert "photographs" in pictures.source
+
+
+def test_an_archive_without_a_set_is_not_what_was_wanted(miniatures):
+    entry = datasets.REGISTRY["cats_vs_dogs_small"]
+    archive = runtime.data_dir() / "downloads" / entry.file_name
+    archive.parent.mkdir(parents=True)
+    write_zip(archive, ("cats_and_dogs_filtered/validation/cats/1.jpg", jpeg(0)))
+    with pytest.raises(downloads.WrongContents, match="no pictures where they should be"):
+        datasets._LAYOUTS[entry.name](archive, runtime.data_dir() / "downloads", 36)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("cats_vs_dogs", "PetImages/Cat"),
+        ("cats_vs_dogs", "cats_vs_dogs/PetImages/Cat"),
+        ("cats_vs_dogs_small", "cats_and_dogs_filtered/train/cats"),
+        ("cats_vs_dogs_small", "cats_vs_dogs_small/cats_and_dogs_filtered/train/cats"),
+    ],
+)
+def test_what_was_unpacked_by_hand_as_the_archive_has_it_is_named(name, folder):
+    (runtime.data_dir() / folder).mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=rf"is {name} as its archive has it, not laid out\. Remove it, put"):
+        datasets.cats_vs_dogs()
+
+
+@pytest.mark.parametrize("folder", ["sorted_data_acl", "reviews", "reviews/sorted_data_acl/sorted_data_acl"])
+def test_reviews_a_folder_too_deep_or_too_high_are_named(folder):
+    file = runtime.data_dir() / folder / "books" / "positive.review"
+    file.parent.mkdir(parents=True)
+    file.write_text("<review></review>")
+    for ask in (reviews.source, lambda: reviews.load("books")):
+        with pytest.raises(FileNotFoundError, match=r"amazon_reviews lies in .*, wanted is .*Move"):
+            ask()

@@ -1,11 +1,14 @@
 """Downloads from a local server that misbehaves on demand; hostile archives."""
 
+import contextlib
 import dataclasses
 import hashlib
+import socket
 import stat
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import zipfile
 
@@ -337,3 +340,48 @@ def test_a_full_disk_during_a_download_is_named_and_what_came_is_kept(server, pa
     assert not path.exists()
     assert downloads.download(server.url(), path, checksum=SHA256, progress=False).read_bytes() == CONTENT
     assert server.requests[-1][0] is not None  # it went on where the disk was full
+
+
+def test_the_limit_holds_for_a_server_that_drips(path, monkeypatch):
+    monkeypatch.delenv("TRANSFER_OFFLINE", raising=False)
+
+    def drip(server):
+        connection, _ = server.accept()
+        connection.recv(4096)
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: "a"\r\n\r\n')
+        with contextlib.suppress(OSError):
+            for _ in range(40):
+                connection.sendall(b"x" * 10)
+                time.sleep(0.25)
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        start = time.monotonic()
+        with pytest.raises(ConnectionError, match="the time for it is over"):
+            downloads.download(f"http://127.0.0.1:{server.getsockname()[1]}/f", path, limit=1, progress=False)
+        assert time.monotonic() - start < 5
+
+
+def test_what_cannot_be_unpacked_for_its_contents_is_wrong_contents(tmp_path):
+    archive = tmp_path / "a.zip"
+    write_zip(archive, ("a/1.txt", b"one"), ("b", b"x"), ("b/c", b"two"))  # b: a file and a folder
+    with pytest.raises(downloads.WrongContents, match=r"cannot be unpacked: .*Get it from another source"):
+        downloads.unpack(archive, tmp_path / "clash")
+    write_zip(archive, ("1.txt", b"one"))
+    content = bytearray(archive.read_bytes())
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(mark) + flags] |= 1  # says that a password is needed
+    archive.write_bytes(content)
+    with pytest.raises(downloads.WrongContents, match=r"cannot be unpacked: .*password"):
+        downloads.unpack(archive, tmp_path / "locked")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == []
+
+
+def test_an_xz_file_cut_short_is_broken(tmp_path):
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as archive:
+        archive.add(__file__, "a.py")
+    whole = (tmp_path / "a.tar.xz").read_bytes()
+    (tmp_path / "a.tar.xz").write_bytes(whole[:-40] + bytes(40))
+    with pytest.raises(downloads.WrongContents):
+        downloads.unpack(tmp_path / "a.tar.xz", tmp_path / "a")

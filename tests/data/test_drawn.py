@@ -143,11 +143,11 @@ def test_write_folder_leaves_a_complete_folder_alone(tmp_path, monkeypatch):
 def test_write_folder_interrupted_leaves_nothing_and_can_be_repeated(tmp_path, monkeypatch):
     save, saved = Image.Image.save, []
 
-    def full_disk(image, path, **options):
+    def full_disk(image, path, *form, **options):
         if len(saved) == 3:
             raise OSError("no space left on device")
         saved.append(path)
-        save(image, path, **options)
+        save(image, path, *form, **options)
 
     folder = tmp_path / "animals"
     with monkeypatch.context() as patch:
@@ -159,3 +159,21 @@ def test_write_folder_interrupted_leaves_nothing_and_can_be_repeated(tmp_path, m
     assert not folder.exists()
     write_folder(folder, n_train=2, n_validation=1, n_test=1, size=75)
     assert len(files(folder)) == 8
+
+
+def test_folders_have_the_plurals_of_their_species(tmp_path):
+    drawn.write_folder(tmp_path / "a", 1, 1, 1, species=["cat", "fox", "wolf", "mouse", "sheep"], size=32)
+    names = ["cats", "foxes", "mice", "sheep", "wolves"]
+    assert sorted(path.name for path in (tmp_path / "a" / "train_set").iterdir()) == names
+
+
+def test_drawings_on_a_full_disk_leave_no_folder(tmp_path):
+    resource = pytest.importorskip("resource")  # not on Windows
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+        with pytest.raises(OSError, match="No room to write"):
+            drawn.write_folder(tmp_path / "animals", n_train=1, n_validation=1, n_test=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "animals").exists()

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -28,7 +29,7 @@ KINDS = {
     "list": np.ndarray.tolist,
     "DataFrame": lambda X: pd.DataFrame(X, columns=["a", "b", "c"]),
     "CSR": sparse.csr_matrix,
-    "COO": sparse.coo_array,
+    "COO": sparse.coo_matrix,
 }
 by_name = dict(ids=lambda value: type(value).__name__)
 
@@ -123,3 +124,8 @@ def test_a_target_of_one_class_says_what_to_do(data):
     X_source, y_source, X_target, _ = data
     with pytest.raises(ValueError, match=r"y_target must have both classes, \[0, 1\]; all 40 labels .*Label some"):
         TrAdaBoost(LogisticRegression()).fit(X_source, y_source, X_target, np.ones(40, int))
+
+
+def test_a_forest_may_tell_the_domains(data):
+    forest = RandomForestClassifier(10, min_samples_leaf=10, random_state=0)
+    assert np.isfinite(DomainClassifierWeights(LogisticRegression(), forest).fit(*data).weights_).all()

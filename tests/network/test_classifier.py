@@ -333,8 +333,28 @@ def test_checkpoints_see_what_is_frozen_and_the_loss(tmp_path):
     model = head()
     model.layers[0].trainable = False
     model.compile(model.optimizer, loss="mse")
-    with pytest.raises(ValueError, match="differ: loss, trainable weights"):
+    with pytest.raises(ValueError, match="differ: loss, layers, trainable weights"):
         classifier.train(model, (X, y), epochs=1, checkpoints=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(("activation", "rate"), [("tanh", 0.3), ("relu", 0.9)])
+def test_another_network_in_the_same_shapes_is_refused(tmp_path, activation, rate):
+    def model(activation, rate):
+        network = keras.Sequential(
+            [keras.Input((6,)), keras.layers.Dropout(rate), keras.layers.Dense(8, activation), classifier.top(8)]
+        )
+        classifier.compile_sgd(network)
+        return network
+
+    classifier.train(model("relu", 0.3), (X, y), epochs=1, checkpoints=tmp_path, progress=False)
+    with pytest.raises(ValueError, match="keeps another run, of which these differ: layers"):
+        classifier.train(model(activation, rate), (X, y), epochs=2, checkpoints=tmp_path, progress=False)
+    classifier.train(model("relu", 0.3), (X, y), epochs=2, checkpoints=tmp_path, progress=False)
+
+
+def test_predict_wants_a_name_for_each_output(tmp_path):
+    with pytest.raises(ValueError, match="the model has 2 outputs, got 1 class names"):
+        classifier.predict(small_classifier(), folder_of_pictures(tmp_path), ["cats"])
 
 
 def test_a_frozen_base_keeps_its_batch_normalisation_in_inference_mode():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers.pictures import photos
+from helpers.pictures import inspection, photos
 
 
 def save(path, mode="RGB", size=(24, 16), color=None, **options):
@@ -290,6 +290,15 @@ def test_pictures_are_decoded_once_and_augmented_anew_in_each_epoch(folder, monk
     assert sequences[0] == sequences[1]
 
 
+def test_a_picture_deleted_meanwhile_stops_the_batches_with_its_name(folder):
+    import tensorflow as tf
+
+    data = photos.batches(folder, 8)
+    (folder / "dogs" / "dog.1.png").unlink()
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"dog\.1\.png was deleted after the folder was listed"):
+        list(data)
+
+
 def test_broken_picture_stops_the_batches_with_its_name(broken):
     import tensorflow as tf
 
@@ -330,6 +339,17 @@ def test_the_training_sets_names_number_the_labels_of_every_set(three_for_two):
     _, labels = next(iter(photos.batches(three_for_two.test, 8)))
     assert labels.numpy().argmax(axis=1).tolist() == [1, 2]
     assert three_for_two.counts.loc["test_set"].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("train", "other"), [("train", "test"), ("train", "val"), ("train_set", "test_set")])
+def test_the_training_set_beside_it_is_known_by_the_usual_names(tmp_path, monkeypatch, train, other):
+    for name in ("bird", "cat", "dog"):
+        save(tmp_path / train / name / "a.png")
+    save(tmp_path / other / "dog" / "a.png")
+    assert photos.class_names(tmp_path / other) == ["bird", "cat", "dog"]
+    monkeypatch.chdir(tmp_path / other)
+    assert photos.class_names(Path()) == ["bird", "cat", "dog"]
+    assert photos.list_pictures(Path(), np.array(["cat", "dog"]))["label"].tolist() == ["dog"]
 
 
 def test_names_given_by_the_caller_decide_as_well(tmp_path):
@@ -401,6 +421,15 @@ def test_a_tiff_is_scaled_by_the_largest_value_that_it_names(tmp_path, bits, dty
         photos.load(tmp_path / "silent.tif", 8)
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "int32"])
+def test_twelve_bits_with_a_white_pixel_are_not_silently_black(tmp_path, dtype):
+    pixels = np.full((8, 8), 2047, dtype)
+    pixels[0, 0] = 4095
+    Image.fromarray(pixels).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match="near black"):
+        photos.load(tmp_path / "a.tif", 8)
+
+
 def test_integers_without_a_range_are_reported(tmp_path):
     Image.fromarray(np.full((8, 8), 2**24, np.int32)).save(tmp_path / "a.tif")
     with pytest.raises(ValueError, match="no range is agreed on; save it with 8 bits"):
@@ -408,6 +437,7 @@ def test_integers_without_a_range_are_reported(tmp_path):
 
 
 SYSTEM = ["$RECYCLE.BIN", "System Volume Information", "__MACOSX", "@eaDir", "lost+found", "#recycle"]
+SYSTEM += ["@Recycle", "@tmp", "#snapshot", "RECYCLER", "FOUND.000", "LOST.DIR", "__pycache__"]
 
 
 @pytest.mark.parametrize("name", SYSTEM)
@@ -436,6 +466,20 @@ def test_a_name_that_is_no_utf_8_is_escaped_where_it_is_shown(folder):
     with pytest.raises(ValueError, match=r"caf\\xe9") as caught:
         photos.load(folder / file, 8)
     str(caught.value).encode("utf-8")
+
+
+def test_a_class_whose_name_is_no_utf_8_is_escaped(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        save(folder / "1.png")
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    assert photos.class_names(tmp_path) == ["caf\\xe9"]
+    table = photos.list_pictures(tmp_path)
+    assert table.loc[0].tolist() == ["caf\\xe9/1.png", "caf\\xe9"]
+    assert photos.load(tmp_path / table["file"][0], 8).shape == (8, 8, 3)
+    assert inspection.survey(tmp_path)["status"].tolist() == ["usable"]
+    assert inspection.inspect(tmp_path)["problem"].tolist() == [""]
 
 
 def test_a_flat_set_is_counted(tmp_path):

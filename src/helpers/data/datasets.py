@@ -175,7 +175,7 @@ def fetch(name: str, folder: Path | None = None, limit: float | None = None) -> 
     target, place = folder / dataset.becomes, folder / "downloads"
     if _is_there(dataset, folder):
         return target
-    _refuse_misplaced(dataset, folder)
+    refuse_misplaced(name, folder)
     if dataset.url is None:
         raise FileNotFoundError(f"{name} is not in {target} and has no lasting public address: {dataset.advice}.")
     with runtime.lock(place / name):
@@ -256,7 +256,7 @@ def cats_vs_dogs(seed: int = 0) -> photos.Pictures:
         if _is_there(REGISTRY[name], runtime.data_dir()):
             folder = runtime.data_dir() / REGISTRY[name].becomes
             return _described(folder, f"{{n:,}} photographs of cats and dogs from {name}")
-        _refuse_misplaced(REGISTRY[name], runtime.data_dir())
+        refuse_misplaced(name)
     small = REGISTRY["cats_vs_dogs_small"]
     what = f"photographs ({small.size / 1e6:.0f} MB from {small.url})"
     if downloads.attempt(what, "drawn animals", lambda: fetch(small.name, limit=downloads.AUTOMATIC_LIMIT)):
@@ -274,18 +274,41 @@ def _is_there(dataset: Dataset, folder: Path) -> bool:
     return target.is_dir() and _COUNTS[dataset.name](target) > 0 if dataset.items else target.is_file()
 
 
-def _refuse_misplaced(dataset: Dataset, folder: Path) -> None:
-    """Raise FileNotFoundError where a data set lies a folder too deep or too high: a slip in unpacking by hand."""
-    mark, target = _MARKS.get(dataset.name), folder / dataset.becomes
+def refuse_misplaced(name: str, folder: Path | None = None) -> None:
+    """Look for a data set a folder too deep or too high, or as its archive has it: slips in unpacking by hand.
+
+    Parameters
+    ----------
+    name : str
+        Key in `REGISTRY`.
+    folder : Path, optional
+        By default `TRANSFER_DATA`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is there; the message says where, where it should be, and what to do.
+    """
+    dataset, folder = REGISTRY[name], Path(folder or runtime.data_dir())
+    mark, target = _MARKS.get(name), folder / dataset.becomes
     if mark is None:
         return
-    deeper = [path for pattern in (f"*/{mark}", f"*/*/{mark}") for path in target.glob(pattern)]
-    for found in (*deeper, *folder.glob(mark)):
+    places = [target.glob(f"*/{mark}"), target.glob(f"*/*/{mark}"), folder.glob(mark)]
+    if target.parent != folder:  # a target of two parts
+        places += [target.parent.glob(mark), (folder / target.name).glob(mark)]
+    for found in (path for place in places for path in place):
         here = found.parents[mark.count("/")]
         raise FileNotFoundError(
-            f"{dataset.name} lies in {here}, wanted is {target}. Move what is in the first to the second"
+            f"{name} lies in {here}, wanted is {target}. Move what is in the first to the second"
             + ("." if here.is_relative_to(target) else f", or set TRANSFER_DATA to the folder that holds {here.name}.")
         )
+    inside = _IN_ARCHIVE.get(name)
+    for place in (folder, target) if inside else ():
+        if (place / inside).is_dir():
+            raise FileNotFoundError(
+                f"{place / inside} is {name} as its archive has it, not laid out. Remove it, put the archive itself, "
+                f'{dataset.file_name}, into {folder / "downloads"} and call datasets.fetch("{name}").'
+            )
 
 
 def _has_weights() -> bool:
@@ -341,7 +364,12 @@ def _unpacked(archive: Path, scratch: Path, name: str) -> Path:
 
 def _share_out(pictures: Path, ready: Path, n_train: int) -> None:
     """Set the broken pictures aside and move the others to their sets; what is not for training goes in halves."""
-    table = inspection.inspect(pictures)
+    try:
+        table = inspection.inspect(pictures)
+    except FileNotFoundError as error:
+        if not pictures.parent.is_dir():  # the folder to work in is gone: the archive is not to blame
+            raise
+        raise downloads.WrongContents(f"it has no pictures where they should be: {error}") from error
     good = table[table["problem"] == ""].reset_index(drop=True)
     if len(good) < len(table):
         n = inspection.set_aside(pictures, table, ready / "set_aside")
@@ -400,6 +428,8 @@ _MARKS = {
     "amazon_reviews": "books/positive.review",
     "office_caltech": "amazon_SURF_L10.mat",
 }
+# A folder that only the archive has.
+_IN_ARCHIVE = {"cats_vs_dogs": "PetImages", "cats_vs_dogs_small": "cats_and_dogs_filtered"}
 # A function of the archive, a folder to work in and the number of items wanted; it gives what is to be put in place.
 _LAYOUTS: dict[str, Callable[[Path, Path, int | None], Path]] = {
     "cats_vs_dogs": _lay_out_full,

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import lzma
 import shutil
 import stat
 import tarfile
@@ -15,7 +16,9 @@ from pathlib import Path, PureWindowsPath
 from helpers import runtime
 
 _PAUSE = 1.0  # seconds before the second attempt; doubled before each further one
-_BLOCK = 2**16  # bytes; what a connection that breaks within a block has brought of it is lost
+_BLOCK = 2**16  # bytes at a time
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
+_CLASHES = (NotADirectoryError, IsADirectoryError, FileExistsError)
 AUTOMATIC_LIMIT = 90.0  # seconds that a download which nobody asked for may take in all
 
 
@@ -144,7 +147,7 @@ def attempt(what: str, instead: str, action: Callable[[], object]) -> bool:
     print(f"Interrupt the kernel to go on with {instead}; TRANSFER_OFFLINE=1 never asks the network.")
     try:
         action()
-    except (KeyboardInterrupt, OSError, ValueError) as error:
+    except (KeyboardInterrupt, OSError, ValueError, RuntimeError) as error:
         note.write_text(str(date.today()), encoding="utf-8")
         print(f"No download ({str(error) or 'interrupted'}).")
         print(f"Going on with {instead}. It is not tried again today, unless you remove {note}.")
@@ -188,8 +191,10 @@ def unpack(archive: Path, folder: Path) -> Path:
             with runtime.full_disk_named(folder):
                 _extract(archive, partial)
                 partial.replace(folder)
-        except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        except _BROKEN as error:
             raise WrongContents(f"{archive} is broken: {error}. Download it again.") from error
+        except (RuntimeError, NotImplementedError, *_CLASHES) as error:  # a password, an unknown method, one name twice
+            raise WrongContents(f"{archive} cannot be unpacked: {error}. Get it from another source.") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return folder
@@ -281,7 +286,8 @@ def _receive(url: str, part: Path, size: int | None, timeout: tuple, end: float,
         bar = tqdm(desc=part.stem, total=total, initial=have, unit="B", unit_scale=True, disable=not progress)
         with bar, part.open("ab") as file:
             # Raw: some servers declare a .tar.gz a compressed .tar, and requests would hand out the .tar.
-            for block in response.raw.stream(_BLOCK, decode_content=False):
+            # What has come, and not a whole block: a server that drips would be waited for beyond any limit.
+            while block := response.raw.read1(_BLOCK, decode_content=False):
                 file.write(block)
                 bar.update(len(block))
                 if time.monotonic() > end:

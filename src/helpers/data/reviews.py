@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers import runtime
+from helpers.data import datasets
 
 if TYPE_CHECKING:  # pandas and scikit-learn take a second to import; only the functions that use them pay for it
     import numpy as np
@@ -156,7 +157,10 @@ def _check_domain(domain: str) -> None:
 
 
 def _real_folder(data_dir: Path | None) -> Path:
-    return Path(data_dir or runtime.data_dir()) / "reviews" / "sorted_data_acl"
+    folder = Path(data_dir or runtime.data_dir())
+    if not (folder / "reviews" / "sorted_data_acl" / "books").is_dir():
+        datasets.refuse_misplaced("amazon_reviews", folder)
+    return folder / "reviews" / "sorted_data_acl"
 
 
 def _read(file: Path) -> list[dict]:

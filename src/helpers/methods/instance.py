@@ -273,7 +273,9 @@ class DomainClassifierWeights(ImportanceWeighting):
     def _weigh(self, X_source, X_target):
         from sklearn.linear_model import LogisticRegression
 
-        classifier = self.domain_classifier or LogisticRegression(max_iter=1000)
+        classifier = self.domain_classifier
+        if classifier is None:  # and not `or`: an ensemble that is not fitted has no length to ask for
+            classifier = LogisticRegression(max_iter=1000)
         if not hasattr(classifier, "predict_proba"):
             raise ValueError(
                 f"domain_classifier must give probabilities (predict_proba); {classifier!r} does not. Ask it for them, "

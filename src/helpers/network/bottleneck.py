@@ -102,7 +102,7 @@ def features(
     OSError
         If there is no room on the disk. What is finished is kept.
     """
-    class_names = list(class_names or photos.class_names(folder))
+    class_names = list(photos.class_names(folder) if class_names is None else class_names)
     table = photos.list_pictures(folder, class_names)
     paths = [Path(folder) / file for file in table["file"]]
     hashes = _hashes(paths)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LABEL_ZH = {"cats": "猫", "dogs": "狗"}
 
+_NOT_THE_LAYERS = {"name", "build_config", "compile_config"}  # of what describes a model
 _CLASS_NAMES, _SOURCE = "class_names.json", "source.txt"  # entries of the file besides Keras's own
 
 
@@ -315,11 +316,15 @@ def predict(
 
     Raises
     ------
+    ValueError
+        If the number of names is not the number of outputs.
     OSError
         If there is no room for the table. One that was there before is kept.
     """
     import pandas as pd
 
+    if len(class_names) != model.output_shape[-1]:
+        raise ValueError(f"the model has {model.output_shape[-1]} outputs, got {len(class_names)} class names")
     files = photos.list_files(folder)
     _, size, _, channels = model.input_shape
     rows = []
@@ -406,6 +411,20 @@ def _number_of_batches(data):
     return n if n >= 0 else sum(1 for _ in data)
 
 
+def _layers(model):
+    """Describe what the layers do, their names aside: Keras numbers those anew for each model."""
+    names = {layer.name for layer in model._flatten_layers()} | {model.name}
+
+    def plain(part):
+        if isinstance(part, dict):
+            return {key: plain(value) for key, value in part.items() if key not in _NOT_THE_LAYERS}
+        if isinstance(part, (list, tuple)):
+            return [plain(value) for value in part]
+        return "" if isinstance(part, str) and part in names else part
+
+    return zlib.crc32(json.dumps(plain(keras.saving.serialize_keras_object(model)), sort_keys=True).encode())
+
+
 class _ShuffledArrays(keras.utils.PyDataset):
     """Batches of two arrays in an order that depends on the seed and the epoch alone, so a resumed run repeats it."""
 
@@ -448,6 +467,7 @@ class _Checkpoint(keras.callbacks.Callback):
             "loss": keras.saving.serialize_keras_object(model.loss),
             "optimizer": type(model.optimizer).__name__,
             **model.optimizer.get_config(),
+            "layers": _layers(model),
             "trainable weights": [list(weight.shape) for weight in model.trainable_weights],
             "data": _checksum(data) if isinstance(data, tuple) else None,
             "validation data": _checksum(validation) if validation else None,

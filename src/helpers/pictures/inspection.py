@@ -135,7 +135,7 @@ def _everything(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Relative path, class, and reason to skip it ("" for what may be a picture), for everything in the folder."""
     classes = set(photos.list_classes(folder))
     for path in sorted(folder.iterdir()):
-        if path.name not in classes:
+        if photos.printable(path.name) not in classes:
             outside = "link to this folder or above" if path.is_dir() else "not in the folder of a class"
             slash = "/" if path.is_dir() else ""
             yield photos.printable(path.name) + slash, "", _not_the_readers(path.name, path.is_dir()) or outside
@@ -152,7 +152,7 @@ def _inside(folder: Path, label: str) -> Iterator[tuple[str, str]]:
 def _found(folder: Path, label: str) -> Iterator[tuple[str, str]]:
     """Relative path and reason to skip it, for everything in the folder of one class."""
     unreadable = []
-    for parent, folders, files in os.walk(folder / label, onerror=unreadable.append):
+    for parent, folders, files in os.walk(photos.locate(folder / label), onerror=unreadable.append):
         within = Path(parent).relative_to(folder)
         for name in folders:
             if reason := _not_the_readers(name, folder=True):

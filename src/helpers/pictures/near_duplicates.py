@@ -89,8 +89,8 @@ def pairs(hashes: np.ndarray, threshold: int = THRESHOLD) -> tuple[np.ndarray, n
         total += len(i)
         if total > _MOST_PAIRS:
             raise ValueError(
-                f"more than {_MOST_PAIRS:,} pairs differ in {threshold} bits or fewer (threshold={threshold}). Ask for "
-                "`groups`, which merges equal pictures first, or for a lower threshold."
+                f"more than {_MOST_PAIRS:,} pairs differ in {threshold} bits or fewer (threshold={threshold}): too "
+                "many pictures look alike, such as the frames of a film. Take a lower threshold, or fewer of them."
             )
         found.append(np.stack([i, j], axis=1) + start)
         distances.append(block[i, j].astype(int))

@@ -25,7 +25,12 @@ _EXTENSIONS = Image.registered_extensions()  # also loads Pillow's plug-ins; AVI
 FORMATS = tuple(sorted(_READ & set(Image.OPEN)))
 SUFFIXES = frozenset(suffix for suffix, form in _EXTENSIONS.items() if form in FORMATS)
 # Folders that systems and their drives leave behind: no classes, and nothing in them is a picture of the reader's.
-_SYSTEM_FOLDERS = {"$recycle.bin", "system volume information", "__macosx", "@eadir", "#recycle", "lost+found"}
+_SYSTEM_FOLDERS = re.compile(
+    r"\$recycle\.bin|recycler|system volume information|found\.\d{3}|lost\+found|lost\.dir|__macosx|__pycache__|"
+    r"@eadir|@tmp|@recycle|@recently-snapshot|#recycle|#snapshot"
+)
+# Sets beside a training set, whose class names are theirs, under our names and the usual ones.
+_BESIDE = {"train_set": {"validation_set", "test_set"}, "train": {"validation", "val", "valid", "test"}}
 _DIM = 16  # where 16-bit values stay below 1/16 of their range, they most likely have 12 bits or fewer
 _SAVE_IT = "save it with 8 bits a channel, scaled to 0..255"
 _TIFF_BITS, _TIFF_LARGEST = 258, 281  # tags: bits per sample, largest sample value
@@ -95,7 +100,7 @@ def class_names(folder: Path) -> list[str]:
     """Name the classes of a folder: its sub-folders, or those of the training set that it belongs to.
 
     The training set's names decide which number a label has. So they are the names of a `validation_set` and `test_set`
-    beside a `train_set`, too, whether or not each of them occurs there.
+    beside a `train_set`, too (or of `val`, `validation` and `test` beside `train`), whether or not each occurs there.
 
     Parameters
     ----------
@@ -112,9 +117,11 @@ def class_names(folder: Path) -> list[str]:
     FileNotFoundError
         If there is no such folder, or it has no sub-folder.
     """
-    folder = Path(folder)
-    train = folder.with_name(SPLITS[0])
-    return list_classes(train if folder.name in SPLITS[1:] and train.is_dir() else folder)
+    folder = Path(folder).absolute()  # not resolved: a link goes by its own name
+    for name, others in _BESIDE.items():
+        if folder.name in others and folder.with_name(name).is_dir():
+            return list_classes(folder.with_name(name))
+    return list_classes(folder)
 
 
 def list_classes(folder: Path) -> list[str]:
@@ -154,14 +161,14 @@ def list_pictures(folder: Path, names: Sequence[str] | None = None) -> "pd.DataF
 
     folder, rows = Path(folder), []
     here = list_classes(folder)
-    known = names or class_names(folder)
+    known = class_names(folder) if names is None else list(names)
     if unknown := sorted(set(here) - set(known)):
         raise ValueError(
             f"{folder} has the class {', '.join(map(repr, unknown))}, which the training set does not have; it has "
             f"{', '.join(map(repr, known))}. Rename or remove the folder, or train with it."
         )
     for label in here:
-        files = _picture_files(folder / label)
+        files = _picture_files(locate(folder / label))
         if not files:
             raise FileNotFoundError(
                 f"class {label!r} in {folder} has no picture that Pillow reads. Fill or remove the folder."
@@ -425,13 +432,19 @@ def batches(
     """
     import tensorflow as tf
 
-    names = class_names or _names(folder)
+    names = _names(folder) if class_names is None else list(class_names)
     table = list_pictures(folder, names)
     one_hot = np.eye(len(names), dtype=np.float32)[numbers(table["label"], names)]
     paths = [Path(folder) / file for file in table["file"]]
 
+    def read(i):
+        try:
+            return load(paths[i], size, channels)
+        except FileNotFoundError as error:  # of what TensorFlow makes of it the reader would see a traceback alone
+            raise ValueError(f"{paths[i]} was deleted after the folder was listed. Run it again.") from error
+
     def decode(i, label):
-        picture = tf.numpy_function(lambda i: load(paths[i], size, channels), [i], tf.uint8)
+        picture = tf.numpy_function(read, [i], tf.uint8)
         return tf.ensure_shape(picture, (size, size, channels)), label
 
     def decode_all(dataset):
@@ -456,18 +469,17 @@ _names = class_names  # for functions with an argument of that name
 
 def is_system_folder(name: str) -> bool:
     """Tell whether a folder of this name is the system's and not the reader's."""
-    return name.lower() in _SYSTEM_FOLDERS
+    return bool(_SYSTEM_FOLDERS.fullmatch(name.lower()))
 
 
 def _sub_folders(folder: Path) -> list[str]:
-    """Sorted names of the folders in a folder that may be classes."""
+    """Sorted names, printable, of the folders in a folder that may be classes."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}. It must hold one sub-folder of pictures per class.")
     here = folder.resolve()
     entries = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    return sorted(
-        path.name for path in entries if not is_system_folder(path.name) and not here.is_relative_to(path.resolve())
-    )
+    own = [path for path in entries if not is_system_folder(path.name) and not here.is_relative_to(path.resolve())]
+    return sorted(printable(path.name) for path in own)
 
 
 def _picture_files(folder: Path) -> list[str]:
@@ -515,6 +527,6 @@ def _eight_bits(pixels: np.ndarray, white: int | None) -> np.ndarray:
         white = 2**16 - 1
         if low < 0 or high > white:
             raise ValueError(f"its pixels reach from {low} to {high}, of which no range is agreed on; {_SAVE_IT}")
-        if high < white // _DIM:
+        if high <= white // _DIM:
             raise ValueError(f"its 16-bit pixels reach only {high} of {white}, near black; {_SAVE_IT}")
     return (np.asarray(pixels, float) * 255 / white).round().clip(0, 255).astype(np.uint8)

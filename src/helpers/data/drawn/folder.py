@@ -1,6 +1,7 @@
 """Drawn animals as a data set: arrays in memory, or a folder of JPEG files."""
 
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from helpers.data.drawn.species import SPECIES, check
 from helpers.pictures import photos
 
 _CODE = Path(__file__).parent
+_PLURALS = {"fox": "foxes", "wolf": "wolves", "mouse": "mice", "sheep": "sheep"}
 _SMALLEST_FRAME = 0.5  # of the side of a drawing, in `write_folder`
 
 
@@ -87,16 +89,18 @@ def write_folder(
     ------
     ValueError
         If a species, the style or the size is not one that `draw` knows.
+    OSError
+        If there is no room for it. Nothing is left behind.
     """
     folder = Path(folder)
     with runtime.lock(folder):
         if folder.exists():
             return
-        with TemporaryDirectory(dir=folder.parent) as scratch:
+        with runtime.full_disk_named(folder), TemporaryDirectory(dir=folder.parent) as scratch:
             made = Path(scratch) / folder.name
             for part, (name, n) in enumerate(zip(photos.SPLITS, (n_train, n_validation, n_test), strict=True), start=1):
                 for kind in species:
-                    _write_class(made / name / f"{kind}s", kind, n, style, size, (seed, _stream(kind), part))
+                    _write_class(made / name / plural(kind), kind, n, style, size, (seed, _stream(kind), part))
             made.rename(folder)
 
 
@@ -109,7 +113,14 @@ def _write_class(folder: Path, species: str, n: int, style: str, size: int, stre
         side = rng.uniform(_SMALLEST_FRAME, 1) * one.width
         x, y = rng.uniform(0, one.width - side, 2)
         framed = one.resize((size, size), Image.Resampling.BILINEAR, (x, y, x + side, y + side))
-        framed.save(folder / f"{species}.{i:04d}.jpg", quality=92)
+        jpeg = io.BytesIO()  # Pillow does not notice when a disk takes only part of what it writes; Python does
+        framed.save(jpeg, "JPEG", quality=92)
+        (folder / f"{species}.{i:04d}.jpg").write_bytes(jpeg.getvalue())
+
+
+def plural(species: str) -> str:
+    """Name the folder of a species: cats, foxes, mice."""
+    return _PLURALS.get(species, f"{species}s")
 
 
 def _stream(species: str) -> int:
