@@ -51,11 +51,21 @@ def test_without_a_bound_for_real_data_the_embedded_one_counts():
     assert check_expected.faults({"a": result(0.6)}, bounds, "real") == ["a: 0.600, wanted is 0.700 or more"]
 
 
+def test_a_key_that_exists_on_real_data_alone_is_wanted_there_alone():
+    bounds = {"a": {"notebook": "07", "real": 0.9, "real_lead": 0.1}}
+    assert check_expected.faults({}, bounds, "embedded") == []
+    assert check_expected.faults({"a": result(0.1)}, bounds, "embedded") == []
+    assert check_expected.faults({}, bounds, "real") == ["a: notebook 07 left no result"]
+    assert check_expected.faults({"a": result(0.95)}, bounds, "real") == []
+    assert check_expected.faults({"a": result(0.8)}, bounds, "real") == ["a: 0.800, wanted is 0.900 or more"]
+
+
 @pytest.mark.parametrize("key", EXPECTED)
 def test_every_bound_belongs_to_a_notebook_that_adds_its_key(key):
     bounds = EXPECTED[key]
     assert bounds.keys() <= {"notebook", "embedded", "lead", "real", "real_lead"}
-    assert 0 < bounds["embedded"] < 1
+    assert all(0 < bounds[tier] < 1 for tier in ("embedded", "real") if tier in bounds)
+    assert "embedded" in bounds or "real" in bounds
     (path,) = (ROOT / "notebooks").glob(f"{bounds['notebook']}_*.ipynb")
     cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
     assert any("scoreboard.add(" in source for source in cells)

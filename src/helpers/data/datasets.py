@@ -36,7 +36,7 @@ class Dataset:
     checksum : str or None
         "sha256:..." or "md5:..."; None where nobody publishes one. The contents are counted in any case.
     items : int or None
-        Pictures or reviews in the archive.
+        Pictures, reviews, rows of features or folds of facts in the set.
     becomes : str
         Path below `TRANSFER_DATA`.
     licence : str
@@ -120,6 +120,32 @@ REGISTRY = {
             licence="none stated; cite the paper",
             citation="Gong, Shi, Sha, Grauman: Geodesic flow kernel for unsupervised domain adaptation, CVPR 2012",
             advice="copy the four *_SURF_L10.mat files, found with many papers' code, there; see data/README.md",
+        ),
+        Dataset(
+            name="uwcse",
+            title="UW-CSE: facts about a university department, five folds",
+            url=None,
+            file_name="fold*.txt",
+            size=None,
+            checksum=None,
+            items=5,
+            becomes="relational/uwcse",
+            licence="none stated here; cite the paper",
+            citation="Richardson, Domingos: Markov logic networks, Machine Learning 62, 2006",
+            advice="copy the 15 files fold{1..5}_{facts,pos,neg}.txt there; see data/README.md",
+        ),
+        Dataset(
+            name="imdb",
+            title="IMDB: facts about films and who made them, five folds",
+            url=None,
+            file_name="fold*.txt",
+            size=None,
+            checksum=None,
+            items=5,
+            becomes="relational/imdb",
+            licence="none stated here; cite the paper",
+            citation="Mihalkova, Mooney: Bottom-up learning of Markov logic network structure, ICML 2007",
+            advice="copy the 15 files fold{1..5}_{facts,pos,neg}.txt there; see data/README.md",
         ),
         Dataset(
             name="inception_v3_weights",
@@ -213,8 +239,8 @@ def at_hand() -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        One row for each data set: `name`, `what`, `at hand` ("yes" or "no"), `items` (pictures, reviews or rows of
-        features that are there), `download` (its size), `licence`, `how to get it`.
+        One row for each data set: `name`, `what`, `at hand` ("yes" or "no"), `items` (pictures, reviews, rows of
+        features or folds that are there), `download` (its size), `licence`, `how to get it`.
     """
     import pandas as pd
 
@@ -421,6 +447,12 @@ def _count_rows(folder: Path) -> int:
     return sum(shape[0] for header in headers for variable, shape, _ in header if variable == "fts")
 
 
+def _count_folds(folder: Path) -> int:
+    """Folds of facts of which all three files are there."""
+    kinds = ("facts", "pos", "neg")
+    return sum(all((folder / f"fold{i}_{kind}.txt").is_file() for kind in kinds) for i in range(1, 6))
+
+
 # What tells that a folder is the data set: below it, wherever it lies.
 _MARKS = {
     "cats_vs_dogs": "train_set",
@@ -442,4 +474,6 @@ _COUNTS: dict[str, Callable[[Path], int]] = {
     "cats_vs_dogs_small": _count_pictures,
     "amazon_reviews": _count_reviews,
     "office_caltech": _count_rows,
+    "uwcse": _count_folds,
+    "imdb": _count_folds,
 }
