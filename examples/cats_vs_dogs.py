@@ -81,6 +81,7 @@ def train(options):
         pictures(options.folder / "train_set", shuffle=True),
         validation_data=pictures(options.folder / "validation_set"),
         epochs=options.epochs,
+        shuffle=False,  # the data set shuffles itself
         verbose=2,
     )
     options.model.parent.mkdir(parents=True, exist_ok=True)

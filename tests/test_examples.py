@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from helpers import runtime
 from helpers.data import datasets, drawn
 
-PAGE = Path(__file__).parents[1] / "examples" / "cats_vs_dogs.py"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "examples" / "cats_vs_dogs.py"
+NOTEBOOK = ROOT / "notebooks" / "09_frozen_inceptionv3.ipynb"
 
 
 def test_the_code_in_the_readme_runs(monkeypatch, tmp_path, capsys):
@@ -29,26 +32,43 @@ def run(*arguments):
     return done.stdout
 
 
+def test_it_reads_pictures_as_the_article_does():
+    assert "SIZE, BATCH = 197, 32" in PAGE.read_text(encoding="utf-8")
+
+
 def test_it_needs_nothing_of_this_package():
     assert "helpers" not in PAGE.read_text(encoding="utf-8")
 
 
-def test_it_has_the_articles_parameters():
-    text = PAGE.read_text(encoding="utf-8")
+def page_of_notebook_09():
+    """The one long cell of notebook 09, which is this page."""
+    cells = nbformat.read(NOTEBOOK, 4).cells
+    return next(cell.source for cell in cells if cell.id == "the-page")
+
+
+@pytest.mark.parametrize("text", [PAGE.read_text(encoding="utf-8"), page_of_notebook_09()], ids=["page", "notebook"])
+def test_it_has_the_articles_parameters(text):
     for part in (
-        "SIZE, BATCH = 197, 32",
+        "32",
         "RandomRotation(15 / 360",
         "RandomTranslation(0.02, 0.02",
         "RandomZoom(0.25, 0.25",
         "RandomBrightness(25 / 255",
         'RandomFlip("horizontal")',
         "Dense(1024",
-        "learning_rate=0.005",
+        "0.005",
         "decay_rate=1e-6",
         "momentum=0.9, nesterov=True",
     ):
         assert part in text
     assert text.count('fill_mode="constant"') == 3 and "shear" not in text.lower()
+
+
+def test_it_and_the_page_of_notebook_09_call_the_same_parts_of_keras():
+    call = re.compile(r"(?:layers|keras)[.\w]*\.(\w+)\(")
+    page, notebook = (set(call.findall(text)) for text in (PAGE.read_text(encoding="utf-8"), page_of_notebook_09()))
+    assert page - notebook == {"InceptionV3", "Rescaling", "load_model"}  # the notebook's base comes from `backbones`
+    assert notebook <= page
 
 
 def test_it_trains_goes_on_and_predicts_drawings(tmp_path):

@@ -232,21 +232,6 @@ print(json.dumps({{name: float(p) for name, p in answer.items()}}))
     assert list(elsewhere.values()) == pytest.approx([here[name] for name in elsewhere], abs=0.02)
 
 
-def test_the_folder_of_the_demonstration_is_named_by_all_that_makes_it(reader):
-    changes = ("pass", "SEED += 1", "ANIMALS = ANIMALS | {'fox 狐': 5}", "drawn.version = lambda: 'another'")
-    code = f"""
-        _kept = SEED, ANIMALS, drawn.version
-        _places = []
-        for _change in {changes!r}:
-            exec(_change)
-            _places.append(place().name)
-            SEED, ANIMALS, drawn.version = _kept
-        print(json.dumps(_places))
-    """
-    names = json.loads(reader.ask("\n".join(line[8:] for line in code.splitlines())))
-    assert len(set(names)) == len(changes)
-
-
 def test_the_small_set_serves_where_it_is_the_only_one(reader, tmp_path):
     reader.ask("data_dir = runtime.data_dir")
     ask = f"runtime.data_dir = lambda: Path({str(tmp_path)!r}); print(photographs()); runtime.data_dir = data_dir"

@@ -1,16 +1,14 @@
 """Axes that more than one notebook draws; each function takes arrays and an optional `ax`, and returns the axes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:  # matplotlib and seaborn take longer to import than everything else here: each function asks for them
-    import keras
+if TYPE_CHECKING:  # matplotlib takes longer to import than everything else here: each function asks for it
     from matplotlib.axes import Axes
 
 _MARKERS = "os^Dv"
-_MOST_BOXES = 10  # a model inside a model is drawn layer by layer up to this size, as one box beyond it
 
 
 def picture_grid(
@@ -98,108 +96,8 @@ def training_curves(
     return ax
 
 
-def model_diagram(model: "keras.Model", ax: "Axes | None" = None) -> "Axes":
-    """Draw a model as a column of boxes: name, output shape, parameters, and whether training changes them.
-
-    It needs no graphviz. A small model inside the model is drawn layer by layer, a large one as one box.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A built model, through which everything flows in one line.
-    ax : Axes, optional
-        Where to draw; by default a new figure that fits.
-
-    Returns
-    -------
-    Axes
-    """
-    layers = list(_layers(model))
-    ax = _axes(ax, (7, 0.8 * len(layers)))
-    for i, layer in enumerate(layers):
-        state = _state(layer)
-        ax.text(
-            0.5,
-            -i,
-            f"{layer.name}{_inner(layer)}\n{_shape(layer)}  ·  {layer.count_params():,} parameters  ·  {state}",
-            ha="center",
-            va="center",
-            fontsize="small",
-            linespacing=1.4,
-            fontweight="bold" if state == "trainable" else "normal",
-            bbox={
-                "boxstyle": "round,pad=0.5",
-                "facecolor": {"trainable": "#ffdd99", "frozen": "#dde6f0"}.get(state, "white"),
-                "edgecolor": "black",
-                "linewidth": 2 if state == "trainable" else 0.8,
-            },
-        )
-        if i:
-            ax.annotate("", (0.5, -i + 0.33), (0.5, -i + 0.67), arrowprops={"arrowstyle": "->"})
-    ax.set(xlim=(0, 1), ylim=(0.5 - len(layers), 0.5))
-    ax.axis("off")
-    return ax
-
-
-def confusion_matrix(
-    y_true: np.ndarray, y_predicted: np.ndarray, class_names: Sequence[str], ax: "Axes | None" = None
-) -> "Axes":
-    """Draw how many pictures of each class were taken for which class.
-
-    Parameters
-    ----------
-    y_true, y_predicted : int array, shape (n,)
-        Labels, indices into `class_names`.
-    class_names : sequence of str
-        Names of the classes.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-        A row per true class, a column per predicted class. Each cell has the count and its share of the row.
-    """
-    import seaborn
-    from sklearn.metrics import confusion_matrix as count
-
-    counts = count(y_true, y_predicted, labels=range(len(class_names)))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    texts = [[f"{n}\n{share:.1%}" for n, share in zip(*row, strict=True)] for row in zip(counts, shares, strict=True)]
-    ax = _axes(ax, (1.6 * len(class_names) + 1.4, 1.4 * len(class_names) + 0.8))
-    names = {"xticklabels": class_names, "yticklabels": class_names}
-    seaborn.heatmap(shares, annot=np.array(texts), fmt="", cmap="Blues", vmin=0, vmax=1, ax=ax, **names)
-    ax.collections[0].colorbar.set_label("share of the true class")
-    ax.set(xlabel="predicted class", ylabel="true class")
-    return ax
-
-
 def _axes(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
     """Give `ax`, or the axes of a new figure of this size in inches."""
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
-
-
-def _layers(model: "keras.Model") -> "Iterator[keras.Layer]":
-    """Visit the layers in order, those of small models inside the model included."""
-    for layer in model.layers:
-        inner = getattr(layer, "layers", ())
-        yield from _layers(layer) if 0 < len(inner) <= _MOST_BOXES else [layer]
-
-
-def _inner(layer: "keras.Layer") -> str:
-    """Say how many layers a model has that is drawn as one box."""
-    return f" ({len(layer.layers)} layers)" if getattr(layer, "layers", None) else ""
-
-
-def _shape(layer: "keras.Layer") -> str:
-    """Write the shape of one output, without the batch."""
-    return " × ".join(str(n) for n in layer.output.shape[1:])
-
-
-def _state(layer: "keras.Layer") -> str:
-    """Tell whether training changes the layer."""
-    if not layer.weights:
-        return "nothing to train"
-    return "trainable" if layer.trainable_weights else "frozen"

@@ -100,7 +100,11 @@ def test_same_features_although_a_worker_is_killed(two_nodes, base, folder, tmp_
     np.testing.assert_array_equal(ours.y, theirs.y)
     assert (ours.files, ours.class_names) == (theirs.files, theirs.class_names)
 
-    # What is on disk is not computed again.
+    # What is on disk is not computed again, and to know what is there no features are read.
+    (out,) = (path for path in (tmp_path / "out").iterdir() if path.is_dir())
+    files, contents, _ = cluster._read(out)
+    for full, names in zip((files, contents), cluster._names(out), strict=True):
+        np.testing.assert_array_equal(full, names)
     monkeypatch.setattr(cluster, "_extract", None)
     again = cluster.features(base, folder, tmp_path / "out", progress=False)
     np.testing.assert_array_equal(again.X, ours.X)
@@ -227,13 +231,13 @@ def test_a_broken_picture_is_named(two_nodes, base, tmp_path):
 
 
 def test_a_picture_deleted_meanwhile_is_named(two_nodes, base, folder, tmp_path, monkeypatch):
-    copy, read = shutil.copytree(folder, tmp_path / "copy"), cluster._read
+    copy, read = shutil.copytree(folder, tmp_path / "copy"), cluster._names
 
     def delete_and_read(out):
         (copy / "dogs" / "dog.0003.jpg").unlink(missing_ok=True)
         return read(out)
 
-    monkeypatch.setattr(cluster, "_read", delete_and_read)
+    monkeypatch.setattr(cluster, "_names", delete_and_read)
     with pytest.raises((FileNotFoundError, ray.exceptions.RayTaskError), match=r"dogs/dog\.0003\.jpg"):
         cluster.features(base, copy, tmp_path / "out", progress=False)
 

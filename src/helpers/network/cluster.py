@@ -125,7 +125,7 @@ def features(
     folder = Path(folder).resolve()
     out = Path(out).resolve() / hashlib.sha256(f"{_FORMAT} {base.fingerprint}".encode()).hexdigest()[:32]
     with runtime.lock(out):
-        done = _done(folder, table["file"], *_read(out)[:2])
+        done = _done(folder, table["file"], *_names(out))
         missing = [file for file in table["file"] if file not in done]
         if missing:
             with runtime.atomic_path(out / "weights.npz") as path:
@@ -229,11 +229,17 @@ def _done(folder, files, stored, contents):
         return {file: content for file, content in hashed if content in hashes}
 
 
-def _read(out):
-    """Read the finished chunks, in their order: files (n,), hashes of their contents (n,) and features (n, c)."""
+def _names(out):
+    """Read what the finished chunks hold, but not the features: files (n,) and hashes of their contents (n,)."""
     chunks = sorted(out.glob("chunk_*.parquet"))
     if not chunks:
-        return np.empty(0, object), np.empty(0, object), np.empty((0, 0), np.float32)
-    table = pa.concat_tables(parquet.read_table(chunk) for chunk in chunks)
+        return np.empty(0, object), np.empty(0, object)
+    table = pa.concat_tables(parquet.read_table(chunk, columns=["file", "content"]) for chunk in chunks)
+    return table["file"].to_numpy(), table["content"].to_numpy()
+
+
+def _read(out):
+    """Read the finished chunks, in their order: files (n,), hashes of their contents (n,) and features (n, c)."""
+    table = pa.concat_tables(parquet.read_table(chunk) for chunk in sorted(out.glob("chunk_*.parquet")))
     X = table["features"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
     return table["file"].to_numpy(), table["content"].to_numpy(), X
