@@ -64,7 +64,7 @@ def test_conda_brings_python_and_pip_and_nothing_else():
     assert "conda activate transfer-learning && pip install --no-deps -e . &&" in readme
 
 
-@pytest.mark.parametrize("name", ["README.md", "data/README.md", "assignments/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "data/README.md", "assignments/README.md", "docs/article.md"])
 def test_every_link_of_a_page_leads_somewhere(name):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
     assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
