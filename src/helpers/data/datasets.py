@@ -122,6 +122,19 @@ REGISTRY = {
             advice="copy the four *_SURF_L10.mat files, found with many papers' code, there; see data/README.md",
         ),
         Dataset(
+            name="pacs",
+            title="PACS: four of its animals as photographs, paintings, cartoons and sketches",
+            url=None,
+            file_name="pacs/*/*/*",
+            size=None,
+            checksum=None,
+            items=1_600,
+            becomes="pacs",
+            licence="none stated; cite the paper",
+            citation="Li, Yang, Song, Hospedales: Deeper, broader and artier domain generalization, ICCV 2017",
+            advice="copy dog, elephant, giraffe, horse of the four styles there; see data/README.md",
+        ),
+        Dataset(
             name="inception_v3_weights",
             title="InceptionV3 pre-trained on ImageNet, without its top: Keras's own file",
             url=f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_INCEPTION_FILE}",
@@ -399,6 +412,7 @@ _MARKS = {
     "cats_vs_dogs_small": "train_set",
     "amazon_reviews": "books/positive.review",
     "office_caltech": "amazon_SURF_L10.mat",
+    "pacs": "art_painting/dog",
 }
 # A function of the archive, a folder to work in and the number of items wanted; it gives what is to be put in place.
 _LAYOUTS: dict[str, Callable[[Path, Path, int | None], Path]] = {
@@ -412,4 +426,5 @@ _COUNTS: dict[str, Callable[[Path], int]] = {
     "cats_vs_dogs_small": _count_pictures,
     "amazon_reviews": _count_reviews,
     "office_caltech": _count_rows,
+    "pacs": lambda folder: sum(path.suffix.lower() in photos.SUFFIXES for path in folder.glob("*/*/*")),
 }
