@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MACHINE_PATHS = re.compile(r"(/home/|/root/|/tmp/|/Users/|/work/|[A-Z]:\\+Users)")
 PROGRESS_BAR = re.compile(r"\[\d\d:\d\d[<,]")
+MOST_LINES = 25  # of code in a cell
+LONGER = {"the-page"}  # the whole job of notebook 09 on one page
 HEADINGS = ["What you will learn", "What you need", "Recap", "Check yourself", "References"]
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -67,6 +69,20 @@ def test_it_has_the_form_of_the_series(path):
     assert "<details>" in markdown
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
     assert not re.search(r"if .*\bCI\b", "\n".join(cell.source for cell in code_cells(path)))
+
+
+@each
+def test_its_cells_are_short(path):
+    lines = {cell.id: sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code_cells(path)}
+    assert {name: n for name, n in lines.items() if n > MOST_LINES and name not in LONGER} == {}
+
+
+@each
+def test_each_plot_says_in_words_what_it_shows(path):
+    for cell in code_cells(path):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            alt = cell.metadata.get("alt", "")
+            assert re.fullmatch(r"[A-Z].{20,}\.", alt), f"cell {cell.id}: metadata alt must be a sentence, got {alt!r}"
 
 
 @each

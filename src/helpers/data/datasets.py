@@ -148,6 +148,19 @@ REGISTRY = {
             advice="copy the 15 files fold{1..5}_{facts,pos,neg}.txt there; see data/README.md",
         ),
         Dataset(
+            name="pacs",
+            title="PACS: four of its animals as photographs, paintings, cartoons and sketches",
+            url=None,
+            file_name="pacs/*/*/*",
+            size=None,
+            checksum=None,
+            items=1_600,
+            becomes="pacs",
+            licence="none stated; cite the paper",
+            citation="Li, Yang, Song, Hospedales: Deeper, broader and artier domain generalization, ICCV 2017",
+            advice="copy dog, elephant, giraffe, horse of the four styles there; see data/README.md",
+        ),
+        Dataset(
             name="inception_v3_weights",
             title="InceptionV3 pre-trained on ImageNet, without its top: Keras's own file",
             url=f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_INCEPTION_FILE}",
@@ -459,6 +472,7 @@ _MARKS = {
     "cats_vs_dogs_small": "train_set",
     "amazon_reviews": "books/positive.review",
     "office_caltech": "amazon_SURF_L10.mat",
+    "pacs": "art_painting/dog",
 }
 # A folder that only the archive has.
 _IN_ARCHIVE = {"cats_vs_dogs": "PetImages", "cats_vs_dogs_small": "cats_and_dogs_filtered"}
@@ -476,4 +490,5 @@ _COUNTS: dict[str, Callable[[Path], int]] = {
     "office_caltech": _count_rows,
     "uwcse": _count_folds,
     "imdb": _count_folds,
+    "pacs": lambda folder: sum(path.suffix.lower() in photos.SUFFIXES for path in folder.glob("*/*/*")),
 }
