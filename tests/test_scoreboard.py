@@ -45,21 +45,26 @@ def test_a_baseline_needs_its_score():
         add(baseline="from scratch")
 
 
-def test_an_interval_is_kept_and_must_hold_the_score():
-    add("a", 0.5, interval=(0.4, 0.6))
-    assert scoreboard.read()["a"]["interval"] == [0.4, 0.6]
-    with pytest.raises(ValueError, match=r"interval of a must hold its score 0.7, got \(0.4, 0.6\)"):
-        add("a", 0.7, interval=(0.4, 0.6))
+def test_of_several_scores_the_mean_and_its_interval_are_kept():
+    add("seeds", [0.7, 0.8, 0.9], baseline="source only", baseline_score=[0.5, 0.6, 0.7])
+    add("examples", [True] * 90 + [False] * 10)
+    found = scoreboard.read()
+    assert found["seeds"]["test_accuracy"] == pytest.approx(0.8)
+    assert found["seeds"]["baseline_score"] == pytest.approx(0.6)
+    assert found["seeds"]["interval"] == pytest.approx(scoreboard.interval([0.7, 0.8, 0.9]))
+    assert found["examples"]["interval"] == pytest.approx([0.8256, 0.9448], abs=1e-4)  # Wilson's
+    add("one", 0.5)
+    assert "interval" not in scoreboard.read()["one"]
 
 
 def test_show_puts_the_real_figure_beside_the_one_of_this_run(tmp_path, monkeypatch, capsys):
-    add("a", 0.5, interval=(0.4, 0.6), baseline="source only", baseline_score=0.45)
+    add("a", [0.4, 0.5, 0.6], baseline="source only", baseline_score=0.45)
     add("b", 0.25, metric="F1")
     real = {"a": scoreboard.read()["a"] | {"data": "photographs", "date": "2026-01-02"}}
     monkeypatch.setattr(scoreboard, "REAL", tmp_path / "real.json")
     scoreboard.REAL.write_text(json.dumps(real), encoding="utf-8")
     scoreboard.show("a", "b")
-    figure = "0.500 (0.400 to 0.600) on 200 test examples; source only: 0.450"
+    figure = "0.500 (0.252 to 0.748) on 200 test examples; source only: 0.450"
     assert capsys.readouterr().out.splitlines() == [
         "Method",
         f"  this run:  {figure}; drawn animals",

@@ -22,13 +22,12 @@ def add(
     *,
     method: str,
     data: str,
-    score: float,
+    score: float | Sequence[float],
     n_test: int,
     target_labels: int | None = None,
     baseline: str | None = None,
-    baseline_score: float | None = None,
+    baseline_score: float | Sequence[float] | None = None,
     metric: str = "test_accuracy",
-    interval: tuple[float, float] | None = None,
     **more: str | float,
 ) -> None:
     """Write one result to build/results.json; an earlier one under the same key is replaced.
@@ -39,36 +38,36 @@ def add(
         Name in the file, such as "frozen_inceptionv3".
     method, data : str
         What was run, and on what.
-    score : float
-        The figure, 0 to 1. The file has it under the name of the metric.
+    score : float or sequence
+        The figure, 0 to 1. Better: one score a seed, or for each test example whether it is right (bool); then their
+        mean is the figure, and its 95 % interval is kept. The file has it under the name of the metric.
     n_test : int
         Number of test examples behind it.
     target_labels : int, optional
         Number of labelled examples of the target domain that the method used.
-    baseline, baseline_score : str and float, optional
+    baseline, baseline_score : str and float or sequence, optional
         What it is compared with, and that method's figure on the same test examples.
     metric : str
         Name of the figure.
-    interval : tuple of two float, optional
-        Ends of the figure's 95 % interval, over seeds or over test examples, 0 to 1.
     **more : str or float
         Anything else worth keeping, such as weights and cut.
 
     Raises
     ------
     ValueError
-        If a score lies outside 0 to 1 or outside its interval, or only one of the two baseline arguments is given.
+        If a score lies outside 0 to 1, or only one of the two baseline arguments is given.
     """
+    ends = _interval(score) if np.ndim(score) else None
+    score = float(np.mean(score))
+    baseline_score = None if baseline_score is None else float(np.mean(baseline_score))
     for name, value in {"score": score, "baseline_score": baseline_score}.items():
         if value is not None and not 0 <= value <= 1:
             raise ValueError(f"{name} of {key} must lie between 0 and 1, got {value}; give 0.97 for 97 %.")
     if (baseline is None) != (baseline_score is None):
         raise ValueError(f"{key} needs both baseline and baseline_score, or neither of them.")
-    if interval is not None and not interval[0] <= score <= interval[1]:
-        raise ValueError(f"the interval of {key} must hold its score {score}, got {tuple(interval)}.")
-    entry = {"method": method, "data": data, "metric": metric, metric: float(score), "n_test": int(n_test)}
+    entry = {"method": method, "data": data, "metric": metric, metric: score, "n_test": int(n_test)}
     entry |= {"target_labels": target_labels, "baseline": baseline, "baseline_score": baseline_score}
-    entry |= ({} if interval is None else {"interval": [float(end) for end in interval]}) | more
+    entry |= ({"interval": ends} if ends else {}) | more
     path = _path()
     with runtime.lock(path):  # notebooks may run side by side
         results = read() | {key: entry}
@@ -198,6 +197,17 @@ def interval(scores: Sequence[float]) -> tuple[float, float]:
     a = np.asarray(scores, float)
     half = a.std(ddof=1) / np.sqrt(len(a)) * stats.t.ppf(0.975, len(a) - 1)
     return float(a.mean() - half), float(a.mean() + half)
+
+
+def _interval(scores):
+    """Give the 95 % interval of a mean: Wilson's where each of many examples is right or wrong, else Student's."""
+    from scipy import stats
+
+    scores = np.asarray(scores)
+    if scores.dtype != bool:
+        return list(interval(scores))
+    ends = stats.binomtest(int(scores.sum()), len(scores)).proportion_ci(method="wilson")
+    return [float(ends.low), float(ends.high)]
 
 
 def _path():
