@@ -73,6 +73,13 @@ def start(code: str, *arguments: object, limit: int | None = None) -> subprocess
     )
 
 
+def finish(code: str, *arguments: object) -> None:
+    """Run the code to its end; say what stopped it."""
+    ended = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    if ended.returncode:
+        raise RuntimeError(f"ended with {ended.returncode}: {' | '.join(ended.stderr.splitlines()[-3:])}")
+
+
 def kill_at_random(process: subprocess.Popen, longest: float, rng: random.Random) -> bool:
     """Wait for READY and a random time up to `longest` seconds, then kill -9; tell whether it was still at work."""
     for line in process.stdout:
@@ -213,7 +220,7 @@ def training(campaign: Campaign) -> None:
     )
 
     def weights(folder):
-        assert start(code, folder).wait() == 0
+        finish(code, folder)
         with np.load(folder / "weights.npz") as arrays:
             return [arrays[name] for name in arrays]
 
@@ -298,7 +305,7 @@ def ray(campaign: Campaign) -> None:
         mark = f"TRANSFER_FAULTS={folder}\0".encode()
         hit = kill_at_random(start(code, campaign.train, folder), 15.0, campaign.rng)
         sweep(mark)
-        assert start(code, campaign.train, folder).wait() == 0
+        finish(code, campaign.train, folder)
         sweep(mark)
         np.testing.assert_allclose(np.load(folder / "features.npy"), campaign.reference, rtol=1e-3, atol=1e-4)
         return hit
