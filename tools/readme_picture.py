@@ -1,19 +1,17 @@
-"""Draw README's picture: the drawn animals, and each method beside its baseline from the latest `make run`.
+"""Draw README's picture: drawn animals in three styles, and the main results beside their baselines.
 
-python tools/readme_picture.py [results.json]    # writes docs/overview.png
+python tools/readme_picture.py    # from docs/results/real.json; writes docs/overview.png
 """
 
-import json
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from helpers import runtime
+from helpers import scoreboard
 from helpers.data import drawn
 
 ROOT = Path(__file__).resolve().parents[1]
-SPECIES = ["cat", "dog", "fox", "owl", "panda", "rabbit"]
+SPECIES = ["cat", "dog", "fox", "owl"]
 
 
 def draw_animals(axes) -> None:
@@ -26,27 +24,29 @@ def draw_animals(axes) -> None:
 
 
 def draw_results(ax, results: dict[str, dict]) -> None:
-    """Draw a bar for each method that has a baseline, with the baseline as a mark on it."""
-    compared = [entry for entry in results.values() if entry["baseline_score"] is not None]
-    names = [entry["method"].replace(" (notebook ", "  [").replace(")", "]") for entry in compared]
-    ax.barh(names, [entry[entry["metric"]] for entry in compared], color="tab:blue", alpha=0.75, label="method")
-    ax.plot([entry["baseline_score"] for entry in compared], names, "k|", ms=13, mew=2.5, label="its baseline")
-    ax.invert_yaxis()
-    ax.set(xlim=(0.3, 1), xlabel="score on the test set", title="Each method beside its baseline")
+    """Join each method's accuracy, with its interval, to its baseline; accuracies alone share the axis."""
+    shown = [e for e in results.values() if e["metric"] == "test_accuracy" and e["baseline_score"] is not None]
+    for place, entry in enumerate(shown):
+        score, baseline = entry["test_accuracy"], entry["baseline_score"]
+        ax.plot([baseline, score], [place, place], color="0.75", lw=2, zorder=0)
+        ax.plot(entry.get("interval", [score, score]), [place, place], color="black", lw=1)
+        ax.plot(baseline, place, "D", color="white", mec="black", label=None if place else "baseline")
+        ax.plot(score, place, "o", color="tab:blue", mec="black", label=None if place else "method, 95 % interval")
+    names = [e["method"].replace(" (notebook ", "  [").replace(")", "]") for e in shown]
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.axvline(0.5, color="0.6", ls=":")
+    ax.set(xlim=(0, 1.02), xlabel="test accuracy (dotted: guessing, two classes)", title="On real data")
     ax.get_figure().legend(loc="outside lower right", ncols=2, frameon=False)
 
 
 def main() -> None:
-    """Read the results, draw, save."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else runtime.build_dir() / "results.json"
-    results = json.loads(path.read_text(encoding="utf-8"))
-    figure = plt.figure(figsize=(14, 5.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
+    """Draw and save."""
+    figure = plt.figure(figsize=(13, 4.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[0.8, 1])
     draw_animals(left.subplots(len(drawn.STYLES), len(SPECIES)))
-    draw_results(right.subplots(), results)
-    target = ROOT / "docs" / "overview.png"
-    target.parent.mkdir(exist_ok=True)
-    figure.savefig(target, dpi=80)
+    draw_results(right.subplots(), scoreboard.read_real())
+    figure.savefig(ROOT / "docs" / "overview.png", dpi=80)
 
 
 if __name__ == "__main__":
