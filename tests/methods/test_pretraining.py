@@ -149,12 +149,11 @@ def test_views_in_the_notebook_are_the_helpers(pictures):
     ours = views(pictures[:8])
     tf.random.set_seed(0)
     theirs = definition("views", {"tf": tf})(pictures[:8])
-    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 def test_views_are_parts_of_the_picture_in_either_direction():
-    """On a picture that grows brighter to the right, every view does so, or grows darker if mirrored; never slower
-    than the picture, and at most twice as fast. All rows stay alike."""
+    """A picture that grows brighter to the right does so in every view, or grows darker if mirrored."""
     ramp = np.tile(np.linspace(0, 130, 32)[None, None, :, None], (200, 32, 1, 3))
     seen = views(ramp).numpy()
     assert seen.shape == ramp.shape
@@ -181,12 +180,11 @@ def test_normalisation_is_multiplied_into_the_convolutions(contrasted, pictures)
 
 
 def test_two_views_come_nearer_and_a_linear_probe_gains():
-    """Foxes and pigs: what SimCLR learned without labels tells them apart better than random weights do."""
-    X, y = drawn.dataset(["fox", "pig"], 200, size=32, seed=1)[:2]
-    order = np.random.default_rng(0).permutation(len(X))
-    train, test = order[:100], order[100:]
+    """What SimCLR learned without labels tells cats from dogs better than random weights do."""
+    X, y = drawn.dataset(["cat", "dog"], 300, size=32, seed=1)[:2]
+    train, test = np.arange(200), np.arange(200, 600)
     keras.utils.set_random_seed(3)
-    learner = SimCLR((16, 32), epochs=12, batch_size=100, seed=3).fit(X)
+    learner = SimCLR((16, 32, 64), epochs=15, batch_size=100, seed=3).fit(X)
     assert learner.losses_[-1] < 0.8 * np.log(2 * 100 - 1)
 
     def accuracy(model):
@@ -194,7 +192,7 @@ def test_two_views_come_nearer_and_a_linear_probe_gains():
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
         return probe.fit(F[train], y[train]).score(F[test], y[test])
 
-    assert accuracy(learner.encoder()) > accuracy(encoder(X.shape[1:], (16, 32))) + 0.03
+    assert accuracy(learner.encoder()) > accuracy(encoder(X.shape[1:], (16, 32, 64))) + 0.03
 
 
 def test_errors_name_what_is_wrong(fitted, pictures):

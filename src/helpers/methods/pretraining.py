@@ -280,8 +280,8 @@ class SimCLR:
             or not 0 < self.smallest <= 1
         ):
             raise ValueError(
-                "wanted 2 or more pictures, batch_size 2 or more, epochs 1 or more, temperature above 0 and smallest in "
-                f"0..1; got {len(X)}, {self.batch_size}, {self.epochs}, {self.temperature} and {self.smallest}."
+                "wanted 2 or more pictures, batch_size 2 or more, epochs 1 or more, temperature above 0 and smallest "
+                f"in 0..1; got {len(X)}, {self.batch_size}, {self.epochs}, {self.temperature} and {self.smallest}."
             )
         keras.utils.set_random_seed(self.seed)
         self.shape_ = X.shape[1:]
