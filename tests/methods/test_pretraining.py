@@ -185,7 +185,7 @@ def test_two_views_come_nearer_and_a_linear_probe_gains():
     train, test = np.arange(200), np.arange(200, 600)
     keras.utils.set_random_seed(3)
     learner = SimCLR((16, 32, 64), epochs=15, batch_size=100, seed=3).fit(X)
-    assert learner.losses_[-1] < 0.8 * np.log(2 * 100 - 1)
+    assert learner.losses_[-1] < np.log(2 * 100 - 1) - 0.5  # a blind network has the logarithm
 
     def accuracy(model):
         F = model.predict(X.astype("float32"), verbose=0).mean(axis=(1, 2))

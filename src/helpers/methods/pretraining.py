@@ -321,7 +321,7 @@ class _Pairs(keras.Model):
     """Projects two views of each picture; its loss is `nt_xent`."""
 
     def __init__(self, network, projection, temperature, smallest):
-        super().__init__()
+        super().__init__(name="pairs")  # Keras refuses a name made of "_Pairs"
         self.network, self.temperature, self.smallest = network, temperature, smallest
         hidden = keras.layers.Dense(2 * projection, activation="relu")
         self.project = keras.Sequential([hidden, keras.layers.Dense(projection)])
