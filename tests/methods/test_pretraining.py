@@ -1,4 +1,4 @@
-"""Stacked autoencoder: against principal component analysis, the loop of notebook 06, and as a base to classify on."""
+"""Pre-training without labels: the autoencoder against PCA, SimCLR's loss against numpy, both against notebook 06."""
 
 from pathlib import Path
 
@@ -6,12 +6,15 @@ import keras
 import nbformat
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from helpers.data import drawn
-from helpers.methods.pretraining import StackedAutoencoder
-from helpers.network.classifier import attach, top
+from helpers.methods.pretraining import SimCLR, StackedAutoencoder, encoder, nt_xent, views
 
 SMALL = {"filters": (8, 12), "epochs": 12, "batch_size": 16, "learning_rate": 3e-3}
 
@@ -23,7 +26,7 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def fitted(pictures):
-    return StackedAutoencoder(**SMALL, fine_tune_epochs=1).fit(pictures)
+    return StackedAutoencoder(**SMALL).fit(pictures)
 
 
 def error(A, B):
@@ -43,16 +46,13 @@ def test_shapes(fitted, pictures):
     assert fitted.encode(pictures).shape == (96, 8, 8, 12)
     assert fitted.reconstruct(pictures[:3], 1).shape == fitted.reconstruct(pictures[:3]).shape == (3, 32, 32, 3)
     assert fitted.encoder().output_shape == (None, 8, 8, 12)
-    assert [len(losses) for losses in fitted.history_["greedy"]] == [12, 12]
-    assert len(fitted.history_["fine_tune"]) == 1
+    assert [len(losses) for losses in fitted.losses_] == [12, 12]
 
 
-def test_every_block_restores_its_input_better_than_the_mean(fitted, pictures):
-    for losses, mean in zip(fitted.history_["greedy"], fitted.history_["mean"], strict=True):
+def test_pictures_are_restored_better_than_by_their_mean(fitted, pictures):
+    for losses in fitted.losses_:
         assert losses[-1] < losses[0]
-        assert losses[-1] < mean
     of_the_mean = error(pictures, pictures.mean(axis=0))
-    assert fitted.history_["mean"][0] == pytest.approx(of_the_mean / 127.5**2, rel=1e-3)
     for depth in (1, 2):
         assert error(pictures, fitted.reconstruct(pictures, depth)) < 0.8 * of_the_mean
 
@@ -60,8 +60,8 @@ def test_every_block_restores_its_input_better_than_the_mean(fitted, pictures):
 class Watched(StackedAutoencoder):
     """Keeps copies of all weights from after each training."""
 
-    def _train(self, layers, h, epochs):
-        losses = super()._train(layers, h, epochs)
+    def _train(self, layers, h):
+        losses = super()._train(layers, h)
         self.after = [
             *getattr(self, "after", []),
             [weights_of(pair) for pair in zip(self.encoders_, self.decoders_, strict=True)],
@@ -76,12 +76,6 @@ def test_a_block_leaves_all_others_alone(pictures):
     for k in (1, 2):
         for block in range(3):
             assert same(watched.after[k - 1][block], watched.after[k][block]) == (block != k)
-
-
-def test_fine_tuning_trains_the_whole_stack(pictures):
-    greedy, tuned = (StackedAutoencoder(**SMALL, fine_tune_epochs=n).fit(pictures) for n in (0, 12))
-    assert error(pictures, tuned.reconstruct(pictures)) < error(pictures, greedy.reconstruct(pictures))
-    assert not np.allclose(greedy.encoders_[0].get_weights()[0], tuned.encoders_[0].get_weights()[0], atol=1e-4)
 
 
 @pytest.mark.parametrize(("kernel", "side", "components"), [(1, 8, 2), (4, 4, 5)], ids=["1x1", "dense"])
@@ -104,29 +98,11 @@ def test_a_linear_block_is_principal_component_analysis(kernel, side, components
     assert cosines.min() > 0.98  # the decoder spans the same directions
 
 
-def classifier(encoder):
-    model = attach(encoder, top(encoder.output_shape[-1], 2, 8))
-    model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
-    return model
-
-
-@pytest.mark.parametrize("copied", [0, 1, 2])
-@pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "fine-tuned"])
-def test_frozen_blocks_stay_and_all_others_move(fitted, pictures, copied, frozen):
-    of_the_autoencoder = weights_of(fitted.encoders_)
-    encoder = fitted.encoder(copied, frozen)
-    blocks = encoder.layers[1:]
-    before = [block.get_weights() for block in blocks]
-    for k in range(2):
-        assert same(before[k], fitted.encoders_[k].get_weights()) == (k < copied)
-    classifier(encoder).fit(pictures.astype("float32"), np.tile([0, 1], 48), epochs=1, verbose=0)
-    for k, block in enumerate(blocks):
-        assert same(before[k], block.get_weights()) == (frozen and k < copied)
-    assert same(of_the_autoencoder, weights_of(fitted.encoders_))
-
-
 def test_the_encoder_computes_the_code(fitted, pictures):
-    np.testing.assert_allclose(fitted.encoder()(pictures[:5].astype("float32")), fitted.encode(pictures[:5]), atol=1e-5)
+    model = fitted.encoder()
+    np.testing.assert_allclose(model(pictures[:5].astype("float32")), fitted.encode(pictures[:5]), atol=1e-5)
+    model.set_weights([0 * weight for weight in model.get_weights()])
+    assert fitted.encode(pictures[:5]).max() > 0  # the model had copies
 
 
 def test_same_seed_same_weights(pictures):
@@ -137,19 +113,86 @@ def test_same_seed_same_weights(pictures):
     assert not np.allclose(first.encode(pictures[:5]), other.encode(pictures[:5]), atol=1e-3)
 
 
-def test_the_loop_in_the_notebook_gives_the_same_weights(pictures):
+def definition(name, scope):
+    """Take one function out of notebook 06."""
     path = Path(__file__).parents[2] / "notebooks" / "06_parameter_based.ipynb"
-    cells = [cell.source for cell in nbformat.read(path, 4).cells if "def pretrain(" in cell.source]
+    cells = [cell.source for cell in nbformat.read(path, 4).cells if f"def {name}(" in cell.source]
     assert len(cells) == 1
-    source = cells[0].split("\n\n\n")[0]  # the function, without what the cell does with it
-    assert len(source.splitlines()) <= 30
-    scope = {"keras": keras, "np": np}
-    exec(source, scope)
+    start = cells[0].index(f"def {name}(")
+    exec(cells[0][start:].split("\n\n\n")[0], scope)  # without what the cell does with it
+    return scope[name]
+
+
+def test_the_loop_in_the_notebook_gives_the_same_weights(pictures):
     settings = {"filters": (6, 8), "epochs": 2, "seed": 1}
     ours = StackedAutoencoder(**settings).fit(pictures)
-    theirs = scope["pretrain"](pictures / 127.5 - 1, **settings)
+    theirs = definition("pretrain", {"keras": keras, "np": np})(pictures / 127.5 - 1, **settings)
     for a, b in zip(weights_of(theirs), weights_of(ours.encoders_), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_the_loss_is_equation_1_of_the_paper():
+    rng = np.random.default_rng(0)
+    first, second, tau = rng.normal(size=(5, 3)), rng.normal(size=(5, 3)), 0.3
+    z = np.concatenate([first, second])
+    terms = []
+    for i in range(10):
+        e = [np.exp(z[i] @ z[k] / np.linalg.norm(z[i]) / np.linalg.norm(z[k]) / tau) for k in range(10)]
+        terms.append(-np.log(e[(i + 5) % 10] / (sum(e) - e[i])))
+    pair = tf.constant(first, tf.float32), tf.constant(second, tf.float32)
+    assert float(nt_xent(*pair, tau)) == pytest.approx(np.mean(terms), rel=1e-5)
+    assert float(definition("nt_xent", {"tf": tf})(*pair, tau)) == pytest.approx(np.mean(terms), rel=1e-5)
+
+
+def test_views_in_the_notebook_are_the_helpers(pictures):
+    tf.random.set_seed(0)
+    ours = views(pictures[:8])
+    tf.random.set_seed(0)
+    theirs = definition("views", {"tf": tf})(pictures[:8])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_views_are_parts_of_the_picture_in_either_direction():
+    """A picture that grows brighter to the right does so in every view, or grows darker if mirrored."""
+    ramp = np.tile(np.linspace(0, 130, 32)[None, None, :, None], (200, 32, 1, 3))
+    seen = views(ramp).numpy()
+    assert seen.shape == ramp.shape
+    assert 0 <= seen.min() < seen.max() <= 255
+    np.testing.assert_allclose(seen, seen[:, :1].repeat(32, axis=1), atol=1e-2)
+    slope = (seen[:, 0, -1] - seen[:, 0, 0]) / (seen[:, 0, -1] + seen[:, 0, 0])
+    assert 0.3 < (slope < 0).mean() < 0.7
+    whole = views(ramp, smallest=1.0).numpy()
+    assert np.abs(whole[:, 0, [0, -1]].min(axis=1)).max() < 1e-3  # with 1 the whole picture is shown
+
+
+@pytest.fixture(scope="module")
+def contrasted(pictures):
+    return SimCLR((8, 12), epochs=1, batch_size=32, seed=2).fit(pictures)
+
+
+def test_normalisation_is_multiplied_into_the_convolutions(contrasted, pictures):
+    x = pictures[:5].astype("float32")
+    folded = contrasted.encoder()
+    assert [type(layer) for layer in folded.layers[1:]] == [keras.layers.Conv2D] * 2
+    moved = contrasted.network_.layers[2].get_weights()
+    assert np.abs(moved[2]).max() > 0  # there is something to multiply in
+    np.testing.assert_allclose(tf.reduce_mean(folded(x), axis=(1, 2)), contrasted.network_(x), atol=1e-4)
+
+
+def test_two_views_come_nearer_and_a_linear_probe_gains():
+    """What SimCLR learned without labels tells cats from dogs better than random weights do."""
+    X, y = drawn.dataset(["cat", "dog"], 300, size=32, seed=1)[:2]
+    train, test = np.arange(200), np.arange(200, 600)
+    keras.utils.set_random_seed(3)
+    learner = SimCLR((16, 32, 64), epochs=15, batch_size=100, seed=3).fit(X)
+    assert learner.losses_[-1] < np.log(2 * 100 - 1) - 0.5  # a blind network has the logarithm
+
+    def accuracy(model):
+        F = model.predict(X.astype("float32"), verbose=0).mean(axis=(1, 2))
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+        return probe.fit(F[train], y[train]).score(F[test], y[test])
+
+    assert accuracy(learner.encoder()) > accuracy(encoder(X.shape[1:], (16, 32, 64))) + 0.03
 
 
 def test_errors_name_what_is_wrong(fitted, pictures):
@@ -170,7 +213,13 @@ def test_errors_name_what_is_wrong(fitted, pictures):
         fitted.encode(pictures[:, :16, :16])
     with pytest.raises(ValueError, match="depth must be 1 to 2"):
         fitted.encode(pictures, 3)
-    with pytest.raises(ValueError, match="copied must be 0 to 2"):
-        fitted.encoder(3)
     with pytest.raises(NotFittedError, match="fit"):
         new().encode(pictures)
+    with pytest.raises(NotFittedError, match="fit"):
+        SimCLR().encoder()
+    with pytest.raises(ValueError, match="2 or more pictures"):
+        SimCLR().fit(pictures[:1])
+    with pytest.raises(ValueError, match="temperature above 0"):
+        SimCLR(temperature=0).fit(pictures)
+    with pytest.raises(TypeError, match="uint8"):
+        SimCLR().fit(pictures / 255)
