@@ -17,7 +17,7 @@ PAGES = {  # table -> the page that has its marks
     "bench": ROOT / "docs" / "benchmarks.md",
     "short": ROOT / "README.md",
 }
-SHORT = ["frozen_inceptionv3", "own_pictures", "fine_tuned_negatives", "instance_tradaboost", "adversarial_dann",
+SHORT = ["frozen_inceptionv3", "own_pictures", "parameter_supervised", "instance_tradaboost", "adversarial_dann",
          "relational_uwcse_imdb"]  # fmt: skip
 
 
