@@ -27,7 +27,8 @@ class StackedAutoencoder:
     kernel_size, strides : int
         Of every convolution. Each block divides height and width by `strides`.
     activation : str or None
-        Of the encoders, and of all decoders but the first, whose output is pixels. None makes it linear: the
+        Of the encoders, and of all decoders but the first, whose output is pixels. With a plain "relu" most filters may
+        end as 0 on every picture. None makes it linear: the
         decoder of one block, with a code smaller than its patch (and `strides` equal to `kernel_size`), then comes to
         span what principal component analysis of the patches spans.
     epochs : int
@@ -60,7 +61,7 @@ class StackedAutoencoder:
     filters: Sequence[int] = (32, 64, 128)
     kernel_size: int = 3
     strides: int = 2
-    activation: str | None = "relu"
+    activation: str | None = "leaky_relu"
     epochs: int = 10
     batch_size: int = 32
     learning_rate: float = 1e-3
