@@ -3,6 +3,7 @@
 python tools/readme_results.py embedded build/results.json    # `make run` without any data at hand
 python tools/readme_results.py real                           # docs/results/real.json, from `make real-results`
 python tools/readme_results.py bench build/bench.json         # `make bench`
+python tools/readme_results.py faults build/faults/table.md   # `make faults`
 """
 
 import argparse
@@ -15,6 +16,7 @@ PAGES = {  # table -> the page that has its marks
     "embedded": ROOT / "docs" / "results.md",
     "real": ROOT / "docs" / "results.md",
     "bench": ROOT / "docs" / "benchmarks.md",
+    "faults": ROOT / "docs" / "faults.md",
     "short": ROOT / "README.md",
 }
 SHORT = ["frozen_inceptionv3", "own_pictures", "parameter_supervised", "instance_tradaboost", "adversarial_dann",
@@ -83,10 +85,13 @@ def put(which: str, table: str) -> None:
 def main() -> None:
     """Write the table that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=["embedded", "real", "bench"])
+    parser.add_argument("which", choices=["embedded", "real", "bench", "faults"])
     parser.add_argument("results", type=Path, nargs="?", default=ROOT / "docs" / "results" / "real.json")
     options = parser.parse_args()
-    results = json.loads(options.results.read_text(encoding="utf-8"))
+    text = options.results.read_text(encoding="utf-8")
+    if options.which == "faults":
+        return put("faults", text.strip())
+    results = json.loads(text)
     put(options.which, (speed if options.which == "bench" else scores)(results))
     if options.which == "real":
         put("short", scores({key: results[key] for key in SHORT if key in results}))
