@@ -36,7 +36,7 @@ def draw_results(ax, results: dict[str, dict]) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.axvline(0.5, color="0.6", ls=":")
-    ax.set(xlim=(0, 1.02), xlabel="test accuracy (dotted: guessing, two classes)", title="On real data")
+    ax.set(xlim=(0, 1.02), xlabel="test accuracy; dotted: guessing", title="On real data")
     ax.get_figure().legend(loc="outside lower right", ncols=2, frameon=False)
 
 
