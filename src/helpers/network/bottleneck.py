@@ -143,6 +143,8 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
     ------
     ValueError
         If `precision` is neither of the two.
+    RuntimeError
+        From the callable, if TensorFlow has no bfloat16 kernel, as with `ONEDNN_MAX_CPU_ISA=AVX2` on some processors.
     """
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision must be float32 or bfloat16, got {precision!r}.")
@@ -153,6 +155,10 @@ def forward(base: Backbone, precision: str = "float32") -> Callable[[np.ndarray]
         tf.config.optimizer.set_experimental_options({_BFLOAT16: precision == "bfloat16"})
         try:
             return graph(tf.cast(pictures, tf.float32))[0].numpy()
+        except tf.errors.AbortedError as error:  # oneDNN, held to an instruction set without bfloat16
+            if precision == "float32":
+                raise
+            raise RuntimeError(f"no kernel for {precision} here ({error.message}). Use precision='float32'.") from error
         finally:
             tf.config.optimizer.set_experimental_options({_BFLOAT16: False})
 
