@@ -57,6 +57,14 @@ def test_of_several_scores_the_mean_and_its_interval_are_kept():
     assert "interval" not in scoreboard.read()["one"]
 
 
+@pytest.mark.parametrize("score", [[0.5], [True]])
+def test_one_score_has_no_interval(score):
+    add("one", score)
+    assert "interval" not in scoreboard.read()["one"]
+    with pytest.raises(ValueError, match="needs two scores or more, got 1"):
+        scoreboard.interval(score)
+
+
 def test_show_puts_the_real_figure_beside_the_one_of_this_run(tmp_path, monkeypatch, capsys):
     add("a", [0.4, 0.5, 0.6], baseline="source only", baseline_score=0.45)
     add("b", 0.25, metric="F1")
@@ -65,7 +73,8 @@ def test_show_puts_the_real_figure_beside_the_one_of_this_run(tmp_path, monkeypa
     scoreboard.REAL.write_text(json.dumps(real), encoding="utf-8")
     scoreboard.show("a", "b")
     figure = "0.500 (0.252 to 0.748) on 200 test examples; source only: 0.450"
-    assert capsys.readouterr().out.splitlines() == [
+    unwrapped = capsys.readouterr().out.replace(f"\n{' ' * 13}", " ")
+    assert unwrapped.splitlines() == [
         "Method",
         f"  this run:  {figure}; drawn animals",
         f"  real data: {figure}; photographs; measured 2026-01-02",
@@ -75,6 +84,21 @@ def test_show_puts_the_real_figure_beside_the_one_of_this_run(tmp_path, monkeypa
     scoreboard.REAL.unlink()
     scoreboard.show("a")
     assert "real data" not in capsys.readouterr().out
+
+
+def test_show_breaks_its_lines_between_words(capsys):
+    data = "1,200 photographs of cats and dogs from cats_vs_dogs (train 800, validation 200, test 200)"
+    scoreboard.add(
+        "long", method="a name of many words, " * 6, data=data, score=0.9, n_test=200, baseline="b", baseline_score=0.5
+    )
+    scoreboard.show("long")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 88
+    assert " ".join(" ".join(lines).split()) == (
+        f"{'a name of many words, ' * 6}this run: 0.900 on 200 test examples; b: 0.500; {data}"
+    )
+    start = next(i for i, line in enumerate(lines) if line.startswith("  this run:  "))
+    assert all(line.startswith(" " * 13) and line[13] != " " for line in lines[start + 1 :])
 
 
 def test_concurrent_writers_lose_nothing():

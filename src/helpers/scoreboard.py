@@ -1,6 +1,7 @@
 """Results that the notebooks collect, and what may be claimed about the difference of two methods."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 REAL = Path(__file__).resolve().parents[2] / "docs" / "results" / "real.json"  # in a checkout of the course
 _COLUMNS = ["method", "data", "target_labels", "metric", "score", "baseline", "baseline_score", "n_test"]
+_WIDTH = 88  # columns that fit beside the cells of a narrow page
 
 
 def add(
@@ -40,7 +42,8 @@ def add(
         What was run, and on what.
     score : float or sequence
         The figure, 0 to 1. Better: one score a seed, or for each test example whether it is right (bool); then their
-        mean is the figure, and its 95 % interval is kept. The file has it under the name of the metric.
+        mean is the figure, and its 95 % interval is kept; one score alone has none. The file has the figure under the
+        name of the metric.
     n_test : int
         Number of test examples behind it.
     target_labels : int, optional
@@ -57,7 +60,7 @@ def add(
     ValueError
         If a score lies outside 0 to 1, or only one of the two baseline arguments is given.
     """
-    ends = _interval(score) if np.ndim(score) else None
+    ends = _interval(score) if np.size(score) > 1 else None
     score = float(np.mean(score))
     baseline_score = None if baseline_score is None else float(np.mean(baseline_score))
     for name, value in {"score": score, "baseline_score": baseline_score}.items():
@@ -104,10 +107,16 @@ def show(*keys: str) -> None:
     """
     here, real = read(), read_real()
     for key in keys:
-        print(here[key]["method"])
-        print(f"  this run:  {_in_words(here[key])}")
+        _print(here[key]["method"])
+        _print(_in_words(here[key]), "  this run:  ")
         if key in real:
-            print(f"  real data: {_in_words(real[key])}; measured {real[key]['date']}")
+            _print(f"{_in_words(real[key])}; measured {real[key]['date']}", "  real data: ")
+
+
+def _print(text, label=""):
+    """Print in lines that no page breaks: they end between words, and go on under the first one."""
+    indent = " " * (len(label) or 2)
+    print(textwrap.fill(text, _WIDTH, initial_indent=label, subsequent_indent=indent, break_on_hyphens=False))
 
 
 def _in_words(entry):
@@ -191,10 +200,17 @@ def interval(scores: Sequence[float]) -> tuple[float, float]:
     Returns
     -------
     low, high : float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two: one score says nothing about its spread.
     """
     from scipy import stats
 
     a = np.asarray(scores, float)
+    if len(a) < 2:
+        raise ValueError(f"An interval needs two scores or more, got {len(a)}; run the method on more seeds.")
     half = a.std(ddof=1) / np.sqrt(len(a)) * stats.t.ppf(0.975, len(a) - 1)
     return float(a.mean() - half), float(a.mean() + half)
 
