@@ -41,8 +41,9 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.venv/.cluster: $(READY) requirements-cluster.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+# Extras that only some targets need: .venv/.cluster, .venv/.docs, .venv/.browser
+.venv/.%: requirements-%.txt $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 cluster: .venv/.cluster
@@ -61,6 +62,7 @@ refresh: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	rm -rf build/test
 	$(EMBEDDED) $(BIN)/python -m pytest tests --numprocesses auto --dist loadfile
 	@# Two halves side by side, for few cells keep two cores busy; 10 and 11 use the model of 09 and stay in its half.
@@ -98,7 +100,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml -
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK) --extra test --extra assignments --output-file requirements.txt
-	$(LOCK) --extra cluster --constraint requirements.txt --output-file requirements-cluster.txt
+	@for extra in cluster docs browser; do $(LOCK) --extra $$extra --constraint requirements.txt --output-file requirements-$$extra.txt || exit 1; done
 
 clean:
 	rm -rf .venv build

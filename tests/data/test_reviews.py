@@ -116,6 +116,16 @@ def test_unknown_domain_and_odd_number_are_named():
         reviews.compose("dvd", 7)
 
 
+def test_of_equally_frequent_words_the_first_in_the_alphabet_are_kept_on_every_processor():
+    """NumPy's default sort is not stable, and what it does with ties depends on the processor."""
+    words = [a + b + c for a in "bcdfg" for b in "aeiou" for c in "lmnrst"]
+    texts = [" ".join(words[::-1]), " ".join(words), "zoom zoom zoom"] * 2
+    for tfidf in (False, True):
+        (matrix,), kept = reviews.bag_of_words(texts, max_features=101, tfidf=tfidf)
+        assert list(kept) == [*sorted(words)[:100], "zoom"]
+        assert matrix.shape == (6, 101)
+
+
 def test_bag_of_words_shares_one_vocabulary():
     (first, second), words = reviews.bag_of_words(["good good plot", "bad plot"], ["good screen", "bad screen"])
     assert words.tolist() == ["bad", "good", "plot", "screen"]
