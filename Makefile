@@ -12,7 +12,7 @@ NBVAL := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TRANSFER_BUILD=build/test $(EM
 ON_PHOTOGRAPHS ?= 06 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
-.PHONY: help lab cluster run refresh test test-real real-results claims faults release assignments bench lock clean
+.PHONY: help lab cluster run refresh translate test test-real real-results claims faults release assignments bench lock clean
 .NOTPARALLEL:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make assignments  the same, and graded trials of each"
 	@echo "make bench      speed and scale, side by side with what a reader would use instead"
 	@echo "make refresh    execute the notebooks in place, as they are committed"
+	@echo "make translate  the Chinese notebooks from the English ones and locale/zh_CN"
 	@echo "make lock       compile requirements.txt anew"
 	@echo "make clean      remove .venv and build"
 
@@ -58,6 +59,10 @@ run: $(READY)
 refresh: $(READY)
 	rm -rf build/refresh
 	TRANSFER_BUILD=build/refresh $(EMBEDDED) $(BIN)/python tools/run_notebooks.py --inplace
+
+translate: $(READY)
+	$(BIN)/python tools/translate.py update
+	$(BIN)/python tools/translate.py build
 
 test: $(READY)
 	$(BIN)/ruff check .

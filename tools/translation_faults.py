@@ -22,6 +22,8 @@ FORMULA = re.compile(r"\$\$.+?\$\$|(?<!\\)\$[^$\n]+\$", re.DOTALL)
 TARGET = re.compile(r"(?<=\]\()[^)\s]+")
 TAG = re.compile(r"</?[a-zA-Z][^>]*>")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+YEAR = re.compile(r"\b(19|20)\d\d\b")
+TITLE = re.compile(r"\*[^*]+\*")
 MONTH = re.compile(r"\b(January|February|March|April|May|June|July|August|September|October|November|December)\b")
 STANDS_FOR_CODE = "X"  # in prose, code and formulas are like a Latin word
 MARKDOWN = MarkdownIt("commonmark")
@@ -91,8 +93,8 @@ def of_text(english: str, chinese: str, terms: list[Term]) -> list[str]:
     list of str
         What is wrong, each with the words that show it.
     """
-    if english == chinese and re.search(r"\b(19|20)\d\d\b", english):
-        return []  # a reference stays as it is
+    if english == chinese and YEAR.search(english):
+        return []  # references stay as they are
     checks = [_language, _form, _kept, _numbers, _emphasis, _punctuation]
     return [fault for check in checks for fault in check(english, chinese)] + list(_terms(english, chinese, terms))
 
@@ -176,7 +178,9 @@ def _punctuation(english: str, chinese: str) -> Iterator[str]:
 
 
 def _terms(english: str, chinese: str, terms: list[Term]) -> Iterator[str]:
-    english, chinese = prose(english), prose(chinese)
+    same = {line for line in english.split("\n") if YEAR.search(line)} & set(chinese.split("\n"))
+    english = "\n".join(line for line in english.split("\n") if line not in same)
+    english = prose(TITLE.sub(lambda title: "" if title.group() in chinese else title.group(), english))
     for term in terms:
         if term.pattern.search(english) and not any(word in chinese for word in term.chinese):
             yield f"{term.english!r} must be {' or '.join(term.chinese)}"
