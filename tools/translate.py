@@ -16,12 +16,14 @@ import hashlib
 import json
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import polib
 
 import translation_faults
+from markdown_blocks import split
+from translation_faults import TranslationError
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = Path("locale") / "zh_CN"
@@ -32,105 +34,8 @@ HEADER = {
     "Content-Type": "text/plain; charset=UTF-8",
     "Content-Transfer-Encoding": "8bit",
 }
-QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)*")
-FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*(\S*)")
-BLOCK_TAG = re.compile(r"</?(?:details|summary|div|p|br|table|img)\b[^>]*>", re.IGNORECASE)
-STARTS_A_LINE = re.compile(rf"[-*+][ \t]|\d{{1,2}}[.)][ \t]|#{{1,6}}[ \t]|\||{BLOCK_TAG.pattern}", re.IGNORECASE)
-NOTHING_TO_TRANSLATE = re.compile(r"(`+).+?\1|\$\$.+?\$\$|\$[^$]+\$|<[^>]+>|https?://\S+", re.DOTALL)
+PO_LINE = re.compile(r'\s*(#.*|((msgctxt|msgid|msgstr)\s+)?"([^"\\]|\\.)*"\s*)?')
 SIMILAR = {True: 0.5, False: 0.8}  # in the same cell, in another one: how much alike an old and a changed text must be
-
-
-class TranslationError(Exception):
-    """A translation file that can't be used; the message says which, why, and what to do."""
-
-
-# ---- Text: a cell is cut into pieces, and the pieces put together are the cell again.
-
-
-@dataclass
-class Piece:
-    """A piece of a markdown cell: a block of text, a code fence, a formula, or the space between them."""
-
-    kind: str  # text, code, formula or space
-    text: str
-
-    @property
-    def body(self) -> str:
-        """The text without the line ends that follow it."""
-        return self.text.rstrip("\n")
-
-    @property
-    def key(self) -> str | None:
-        """What stands in a .po file for this piece; None if it holds nothing to translate."""
-        if self.kind == "code":
-            language = FENCE.match(QUOTE.sub("", self.text, count=1)).group(2)
-            return None if language else self.body  # a fence without a language is a drawing made of words
-        if self.kind != "text" or not re.search(r"[^\W\d_]", NOTHING_TO_TRANSLATE.sub("", self.text)):
-            return None
-        return unwrap(self.body)
-
-
-def split(source: str) -> list[Piece]:
-    """Cut a markdown cell at blank lines, code fences and displayed formulas.
-
-    Parameters
-    ----------
-    source : str
-        The cell; ``"".join(piece.text for piece in split(source)) == source``.
-
-    Returns
-    -------
-    list of Piece
-    """
-    pieces, closing = [], None
-    for line in source.splitlines(keepends=True):
-        bare = QUOTE.sub("", line, count=1).strip()
-        if closing:
-            pieces[-1].text += line
-            closing = None if _closes(bare, closing) else closing
-            continue
-        kind, closing = _opened(bare)
-        if kind in ("text", "space") and pieces and pieces[-1].kind == kind:
-            pieces[-1].text += line
-        else:
-            pieces.append(Piece(kind, line))
-    return pieces
-
-
-def _opened(bare: str) -> tuple[str, str | None]:
-    """Tell which kind of piece a line begins, and what will close it if it goes on over more lines."""
-    if fence := FENCE.match(bare):
-        return "code", fence.group(1)
-    if bare.startswith("$$"):
-        return "formula", None if bare.count("$$") > 1 else "$$"
-    return ("text" if bare else "space"), None
-
-
-def _closes(bare: str, closing: str) -> bool:
-    """Tell whether a line ends a formula (it holds the marks) or a fence (it is the marks, no fewer of them)."""
-    return "$$" in bare if closing == "$$" else bare.startswith(closing) and not bare.strip(closing[0])
-
-
-def unwrap(text: str) -> str:
-    """Put a paragraph, an item, a row on one line each: how English is wrapped does not matter to a translation."""
-    lines = []
-    for line in text.split("\n"):
-        quote = QUOTE.match(line).group()
-        bare = line[len(quote) :].strip()
-        if lines and _goes_on(lines[-1], quote, bare):
-            lines[-1] += f" {bare}"
-        else:
-            lines.append(quote + bare)
-    return "\n".join(lines)
-
-
-def _goes_on(before: str, quote: str, bare: str) -> bool:
-    quote_before = QUOTE.match(before).group()
-    bare_before = before[len(quote_before) :]
-    if quote_before.count(">") != quote.count(">") or STARTS_A_LINE.match(bare):
-        return False
-    ends = [tag.end() for tag in BLOCK_TAG.finditer(bare_before)]
-    return not (bare_before.startswith(("#", "|")) or len(bare_before) in ends)
 
 
 # ---- Notebooks
@@ -197,6 +102,9 @@ def read_po(path: Path) -> polib.POFile:
     """
     if not path.exists():
         return polib.POFile(wrapwidth=0)
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        if not PO_LINE.fullmatch(line):  # polib leaves out an entry whose quotes are not closed, and says nothing
+            raise TranslationError(f"{path.name}, line {number} is no line of a .po file: {line!r}. Mend it.")
     try:
         po = polib.pofile(str(path), wrapwidth=0, encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -299,13 +207,19 @@ def editions(root: Path, numbers: list[str] = ()) -> list[tuple[Path, Path, Path
     return [(path, root / LOCALE / f"{path.stem}.po", root / "notebooks_zh" / path.name) for path in chosen]
 
 
+def memory_of(pos: Iterable[polib.POFile]) -> dict[str, str]:
+    """Return all translations by their English text; where there are several, the first one."""
+    memory = {}
+    for po in pos:
+        for (_, msgid), msgstr in finished(po).items():
+            memory.setdefault(msgid, msgstr)
+    return memory
+
+
 def updated(root: Path) -> dict[Path, polib.POFile]:
     """Bring all translations up to the English notebooks, in memory."""
     files = {po_path: (read_notebook(path), read_po(po_path)) for path, po_path, _ in editions(root)}
-    memory = {}
-    for _, po in files.values():
-        for (_, msgid), msgstr in finished(po).items():
-            memory.setdefault(msgid, msgstr)
+    memory = memory_of(po for _, po in files.values())
     return {path: merged(po, texts(notebook), memory) for path, (notebook, po) in files.items()}
 
 
@@ -344,21 +258,21 @@ def check(root: Path, numbers: list[str] = ()) -> list[str]:
         One line for each fault: where it is and what it is.
     """
     terms = translation_faults.read_terms(root / LOCALE / "terms.csv")
-    current, faults = updated(root), []
+    current = updated(root)
+    said = memory_of(current.values())
+    faults = []
     for path, po_path, chinese_path in editions(root, numbers):
-        po = read_po(po_path)
         if not po_path.exists() or po_path.read_text(encoding="utf-8") != po_text(current[po_path]):
-            faults.append(
-                f"{po_path.name}: not what its English notebook asks for; run: python tools/translate.py update"
-            )
+            faults.append(f"{po_path.name}: not what its English notebook asks for; run: tools/translate.py update")
+        po = read_po(po_path)
         for entry in po:
             found = translation_faults.of_entry(entry, terms)
+            if entry.translated() and entry.msgstr != said.get(entry.msgid, entry.msgstr):
+                found.append(f"the same English is said otherwise elsewhere: {said[entry.msgid][:30]!r}")
             faults += [f"{po_path.name}: {entry.msgctxt}: {fault} | {entry.msgid[:50]!r}" for fault in found]
         wanted = notebook_text(translated(read_notebook(path), finished(po)))
         if not chinese_path.exists() or chinese_path.read_text(encoding="utf-8") != wanted:
-            faults.append(
-                f"notebooks_zh/{chinese_path.name}: not what build makes; run: python tools/translate.py build"
-            )
+            faults.append(f"notebooks_zh/{chinese_path.name}: out of date; run: tools/translate.py build")
     return faults
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import polib
 from markdown_it import MarkdownIt
 
+COLUMNS = {"english", "chinese", "english_forms", "chinese_forms", "strict"}  # and a remark
 HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
 FULL = "，。：；？！（）“”‘’、《》【】"
 LINE_START = re.compile(r"([ \t]*(?:>[ \t]?)*)((?:[-*+]|\d{1,2}[.)])[ \t]+|#{1,6}[ \t]+)?")
@@ -38,6 +39,10 @@ SPACING = {
 }
 
 
+class TranslationError(Exception):
+    """A file of the translation that can't be used; the message says which, why, and what to do."""
+
+
 @dataclass(frozen=True)
 class Term:
     """A row of terms.csv that is strict: where the English occurs, one of the Chinese words must."""
@@ -52,20 +57,25 @@ def read_terms(path: Path) -> list[Term]:
 
     Raises
     ------
-    ValueError
+    TranslationError
         If a column is missing or a row has no English or no Chinese word.
     """
-    terms = []
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if not row.get("english") or not row.get("chinese"):
-                raise ValueError(f"{path.name}: a row needs the columns english and chinese, got {row}.")
-            english = [row["english"], *filter(None, row["english_forms"].split("|"))]
-            pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, english))})(?:e?s)?\b", re.IGNORECASE)
-            if row["strict"] == "yes":
-                accepted = (row["chinese"], *filter(None, row["chinese_forms"].split("|")))
-                terms.append(Term(row["english"], pattern, accepted))
-    return terms
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    if missing := COLUMNS - set(reader.fieldnames or ()):
+        raise TranslationError(f"{path.name} lacks the columns {sorted(missing)}: its first line must name them.")
+    for line, row in enumerate(rows, start=2):
+        if not row["english"] or not row["chinese"] or None in row.values() or row["strict"] not in ("yes", ""):
+            wanted = "English and Chinese words, and yes or nothing in the column strict"
+            raise TranslationError(f"{path.name}, line {line}: wanted are {wanted}; got {row}.")
+    return [_term(row) for row in rows if row["strict"]]
+
+
+def _term(row: dict[str, str]) -> Term:
+    english = [row["english"], *filter(None, row["english_forms"].split("|"))]
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, english))})(?:e?s)?\b", re.IGNORECASE)
+    return Term(row["english"], pattern, (row["chinese"], *filter(None, row["chinese_forms"].split("|"))))
 
 
 def of_entry(entry: polib.POEntry, terms: list[Term]) -> list[str]:
@@ -95,8 +105,8 @@ def of_text(english: str, chinese: str, terms: list[Term]) -> list[str]:
     """
     if english == chinese and YEAR.search(english):
         return []  # references stay as they are
-    checks = [_language, _form, _kept, _numbers, _emphasis, _punctuation]
-    return [fault for check in checks for fault in check(english, chinese)] + list(_terms(english, chinese, terms))
+    checks = [_language, _form, _kept, _numbers, _anchors, _emphasis, _punctuation]
+    return [fault for check in checks for fault in check(english, chinese)] + of_terms(english, chinese, terms)
 
 
 def prose(text: str) -> str:
@@ -152,6 +162,11 @@ def _numbers(english: str, chinese: str) -> Iterator[str]:
     yield from _difference("number", wanted, got)
 
 
+def _anchors(english: str, chinese: str) -> Iterator[str]:
+    if found := re.search(r"\]\((?!https?:)[^)]*#[^)]*\)", english):
+        yield f"the link {found.group()!r} leads to a heading, which is translated: name the section instead"
+
+
 def _difference(name: str, wanted: list[str], got: list[str]) -> Iterator[str]:
     missing, more = Counter(wanted) - Counter(got), Counter(got) - Counter(wanted)
     if missing:
@@ -162,10 +177,15 @@ def _difference(name: str, wanted: list[str], got: list[str]) -> Iterator[str]:
 
 def _emphasis(english: str, chinese: str) -> Iterator[str]:
     """Find asterisks that would be shown: bold that ends with punctuation right before a letter is no bold."""
-    for line in FORMULA.sub(STANDS_FOR_CODE, chinese).split("\n"):
-        for token in MARKDOWN.parseInline(LINE_START.sub("", line, count=1))[0].children:
-            if token.type == "text" and "*" in token.content and "*" not in prose(english):
-                yield f"asterisks would be shown: {token.content[:30]!r}; put the punctuation outside the bold"
+    shown = _asterisks(chinese)
+    if len(shown) > len(_asterisks(english)):
+        yield f"asterisks would be shown: {shown[0]!r}; put the punctuation outside the bold"
+
+
+def _asterisks(text: str) -> list[str]:
+    lines = (LINE_START.sub("", line, count=1) for line in FORMULA.sub(STANDS_FOR_CODE, text).split("\n"))
+    tokens = [token for line in lines for token in MARKDOWN.parseInline(line)[0].children]
+    return [token.content[:30] for token in tokens if token.type == "text" and "*" in token.content]
 
 
 def _punctuation(english: str, chinese: str) -> Iterator[str]:
@@ -177,10 +197,11 @@ def _punctuation(english: str, chinese: str) -> Iterator[str]:
                     yield f"{fault}: {part.strip()[max(0, found.start() - 6) : found.end() + 6]!r}"
 
 
-def _terms(english: str, chinese: str, terms: list[Term]) -> Iterator[str]:
+def of_terms(english: str, chinese: str, terms: list[Term]) -> list[str]:
+    """List the terms that are not rendered as terms.csv says; titles and references that stay English do not count."""
     same = {line for line in english.split("\n") if YEAR.search(line)} & set(chinese.split("\n"))
     english = "\n".join(line for line in english.split("\n") if line not in same)
     english = prose(TITLE.sub(lambda title: "" if title.group() in chinese else title.group(), english))
-    for term in terms:
-        if term.pattern.search(english) and not any(word in chinese for word in term.chinese):
-            yield f"{term.english!r} must be {' or '.join(term.chinese)}"
+    used = [term for term in terms if term.pattern.search(english)]
+    missing = [term for term in used if not any(word in chinese for word in term.chinese)]
+    return [f"{term.english!r} must be {' or '.join(term.chinese)}" for term in missing]
