@@ -10,7 +10,7 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from helpers import plots
+from helpers import plots, scoreboard
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,27 @@ def test_axes_that_are_passed_are_drawn_on():
     _, ax = plt.subplots()
     assert plots.training_curves({"accuracy": [0.5, 0.6]}, ax) is ax
     assert len(plt.get_fignums()) == 1
+
+
+def test_means_are_drawn_with_their_intervals_in_the_look_of_the_method():
+    samples = [[0.5, 0.7, 0.6], [0.8, 0.8, 0.9]]
+    ax = plots.means([10, 100], samples, "DANN", label="an opponent")
+    line, bars = ax.containers[0].lines[0], ax.containers[0].lines[2][0]
+    assert line.get_ydata() == pytest.approx(np.mean(samples, axis=1))
+    assert (line.get_color(), line.get_marker()) == (plots.LOOKS["DANN"]["color"], plots.LOOKS["DANN"]["marker"])
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    assert ends == pytest.approx(np.array([scoreboard.interval(scores) for scores in samples]))
+    assert ax.get_legend_handles_labels()[1] == ["an opponent"]
+
+
+def test_a_method_without_a_look_is_refused():
+    with pytest.raises(ValueError, match=r"wanted one of target only.*got 'DNN'"):
+        plots.means([1], [[0.5, 0.6]], "DNN")
+
+
+def test_every_method_has_a_look_of_its_own():
+    looks = {name: (look["color"], look["marker"]) for name, look in plots.LOOKS.items()}
+    alike = {("target only", "from scratch"), ("CORAL", "Deep CORAL")}  # one method by two names, and in a network
+    names = list(looks)
+    same = {(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if looks[a] == looks[b]}
+    assert same == alike
