@@ -24,17 +24,56 @@ def base():
     return backbones.inception_v3(size=75, weights="random", cut="mixed2")
 
 
+@pytest.fixture(scope="module")
+def stock():
+    """Keras's own network."""
+    return InceptionV3(include_top=False, weights=None, input_shape=(75, 75, 3))
+
+
+@pytest.fixture(scope="module")
+def published(stock, tmp_path_factory):
+    """The file of the whole network as Keras publishes it, and the weights in it."""
+    path = tmp_path_factory.mktemp("published") / ENTRY.file_name
+    write_as_keras_does(path, stock)
+    return path, stock.get_weights()
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return backbones._whole(75)
+
+
+@pytest.fixture
+def built(monkeypatch, whole):
+    """Give the one network of this module, all at zero, where one is built for a file: to build it takes a second."""
+    whole.set_weights([np.zeros_like(weight) for weight in whole.get_weights()])
+    monkeypatch.setattr(backbones, "_whole", {75: whole}.__getitem__)
+
+
+@pytest.fixture(scope="module")
+def with_top():
+    return InceptionV3(weights=None, classes=3)
+
+
 def pictures(size=75, n=2):
     return np.random.default_rng(0).uniform(0, 255, (n, size, size, 3)).astype("float32")
 
 
-def test_the_model_is_keras_inception_v3_on_pixels_scaled_to_minus_one_to_one(base):
-    stock = InceptionV3(include_top=False, weights=None, input_shape=(75, 75, 3))
-    stock = keras.Model(stock.input, stock.get_layer("mixed2").output)
-    stock.set_weights(base.model.get_weights())
+def run(model, x):
+    """Give the output for one batch; `predict` would compile the model first, which takes seconds."""
+    return keras.ops.convert_to_numpy(model(x, training=False))
+
+
+def same_weights(model, weights):
+    return all(np.array_equal(a, b) for a, b in zip(model.get_weights(), weights, strict=True))
+
+
+def test_the_model_is_keras_inception_v3_on_pixels_scaled_to_minus_one_to_one(base, stock):
+    theirs = keras.Model(stock.input, stock.get_layer("mixed2").output)
+    theirs.set_weights(base.model.get_weights())
     x = pictures()
-    expected = stock.predict(keras.applications.inception_v3.preprocess_input(x.copy()), verbose=0)
-    np.testing.assert_allclose(base.model.predict(x, verbose=0), expected, atol=ATOL)
+    expected = run(theirs, keras.applications.inception_v3.preprocess_input(x.copy()))
+    np.testing.assert_allclose(run(base.model, x), expected, atol=ATOL)
 
 
 def test_random_weights_follow_the_seed(base):
@@ -54,11 +93,11 @@ def test_the_shipped_weights_are_the_default_and_are_said_to_be_drawn_animals():
 def test_the_shipped_weights_can_be_cut_earlier():
     x = pictures(96)
     whole, early = backbones.inception_v3(), backbones.inception_v3(cut="mixed1")
-    expected = keras.Model(whole.model.input, whole.model.get_layer("mixed1").output).predict(x, verbose=0)
-    np.testing.assert_allclose(early.model.predict(x, verbose=0), expected, atol=ATOL)
+    expected = run(keras.Model(whole.model.input, whole.model.get_layer("mixed1").output), x)
+    np.testing.assert_allclose(run(early.model, x), expected, atol=ATOL)
 
 
-def test_shipped_weights_survive_a_round_trip_in_half_precision(base, tmp_path, monkeypatch):
+def test_shipped_weights_survive_a_round_trip_in_half_precision(base, built, tmp_path, monkeypatch):
     monkeypatch.setattr(backbones, "SHIPPED_WEIGHTS", tmp_path / "weights.npz")
     backbones.save_shipped(base.model, backbones.SHIPPED_WEIGHTS)
     loaded = backbones.inception_v3(size=75, weights="shipped")
@@ -66,7 +105,7 @@ def test_shipped_weights_survive_a_round_trip_in_half_precision(base, tmp_path, 
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
 
 
-def test_a_file_that_ends_at_a_block_is_used_up_to_there(base, tmp_path, monkeypatch):
+def test_a_file_that_ends_at_a_block_is_used_up_to_there(base, built, tmp_path, monkeypatch):
     path = tmp_path / "mine.weights.h5"
     base.model.save_weights(path)
     monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(path))
@@ -77,16 +116,12 @@ def test_a_file_that_ends_at_a_block_is_used_up_to_there(base, tmp_path, monkeyp
         backbones.inception_v3(size=75, cut="mixed3")
 
 
-def test_keras_own_file_format_reaches_the_last_block(tmp_path, monkeypatch):
-    stock = InceptionV3(include_top=False, weights=None)
-    path = tmp_path / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
-
-    write_as_keras_does(path, stock)
+def test_keras_own_file_format_reaches_the_last_block(built, published, monkeypatch):
+    path, weights = published
     monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(path))
     loaded = backbones.inception_v3(size=75)
     assert loaded.cut == "mixed10"
-    for a, b in zip(loaded.model.get_weights(), stock.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert same_weights(loaded.model, weights)
 
 
 def test_a_truncated_file_is_named_with_what_to_do(base, tmp_path, monkeypatch):
@@ -100,7 +135,7 @@ def test_a_truncated_file_is_named_with_what_to_do(base, tmp_path, monkeypatch):
         backbones.inception_v3(size=75)
 
 
-def test_the_source_names_the_readers_file_without_its_folder(base, tmp_path, monkeypatch):
+def test_the_source_names_the_readers_file_without_its_folder(base, built, tmp_path, monkeypatch):
     base.model.save_weights(tmp_path / "mine.weights.h5")
     monkeypatch.setenv("INCEPTION_V3_WEIGHTS", str(tmp_path / "mine.weights.h5"))
     source = backbones.inception_v3(size=75).source
@@ -109,16 +144,14 @@ def test_the_source_names_the_readers_file_without_its_folder(base, tmp_path, mo
 
 
 @pytest.mark.parametrize("legacy", [True, False])
-def test_a_file_with_the_top_is_named_and_the_one_beside_it_without_preferred(base, tmp_path, legacy):
+def test_a_file_with_the_top_is_named_and_the_one_beside_it_without_preferred(base, built, with_top, tmp_path, legacy):
     folder = tmp_path / "data" / "weights"
     folder.mkdir(parents=True)
     whole = folder / "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
-    stock = InceptionV3(weights=None, classes=3)
     if legacy:
-        write_as_keras_does(whole, stock)
+        write_as_keras_does(whole, with_top)
     else:
-        whole = whole.with_suffix(".weights.h5")
-        stock.save_weights(whole)
+        with_top.save_weights(whole.with_suffix(".weights.h5"))
     with pytest.raises(ValueError, match=r"kernels.* holds InceptionV3 with its top; wanted is .*_notop\.h5"):
         backbones.inception_v3(size=75)
     base.model.save_weights(folder / "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.weights.h5")
@@ -164,18 +197,17 @@ def test_address_and_checksum_of_the_imagenet_weights_are_those_of_keras():
     assert f'"{ENTRY.checksum.removeprefix("md5:")}"' in inspect.getsource(keras_inception_v3)
 
 
-def test_offline_a_whole_file_in_kerass_cache_is_used(cached, monkeypatch):
-    stock = InceptionV3(include_top=False, weights=None)
-    write_as_keras_does(cached, stock)
+def test_offline_a_whole_file_in_kerass_cache_is_used(cached, published, monkeypatch):
+    path, weights = published
+    cached.write_bytes(path.read_bytes())
     register(monkeypatch, cached.read_bytes())
     loaded = backbones.inception_v3(size=75)
     assert (loaded.weights, loaded.cut) == ("imagenet", "mixed10")
-    for a, b in zip(loaded.model.get_weights(), stock.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert same_weights(loaded.model, weights)
 
 
 @pytest.mark.parametrize("content", [b"half a file", None])
-def test_offline_without_a_whole_file_the_network_is_not_asked(cached, content):
+def test_offline_without_a_whole_file_the_network_is_not_asked(built, cached, content):
     if content is not None:
         cached.write_bytes(content)
     assert backbones.inception_v3(size=75).weights == "shipped"
@@ -186,7 +218,7 @@ def test_offline_without_a_whole_file_the_network_is_not_asked(cached, content):
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_download_that_fails_or_is_stopped_falls_back_to_shipped_with_a_word(
-    cached, monkeypatch, capsys, server, stopped
+    built, cached, monkeypatch, capsys, server, stopped
 ):
     """So it does where a half file lies in the cache, which is downloaded again."""
     cached.write_bytes(b"half a file")
@@ -200,9 +232,8 @@ def test_a_download_that_fails_or_is_stopped_falls_back_to_shipped_with_a_word(
     assert cached.read_bytes() == b"half a file"
 
 
-def test_the_download_goes_where_keras_keeps_it(cached, monkeypatch, tmp_path, server):
-    write_as_keras_does(tmp_path / "server.h5", InceptionV3(include_top=False, weights=None))
-    server.files["/weights.h5"] = content = (tmp_path / "server.h5").read_bytes()
+def test_the_download_goes_where_keras_keeps_it(cached, published, monkeypatch, server):
+    server.files["/weights.h5"] = content = published[0].read_bytes()
     register(monkeypatch, content, server.url("/weights.h5"))
     assert backbones.inception_v3(size=75).weights == "imagenet"
     assert cached.read_bytes() == content
@@ -250,7 +281,7 @@ def test_unfreeze_from_trains_the_convolutions_of_the_block_and_nothing_else(bas
     x = pictures(n=8)
     model = keras.Sequential([base.model, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
     before, statistics = base.model.get_weights(), backbones.moving_statistics(model)
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
     model.fit(x, np.arange(8) % 2, verbose=0)
     pairs = zip(base.model.weights, before, base.model.get_weights(), strict=True)
     moved = {weight.path.split("/")[-2] for weight, old, new in pairs if (old != new).any()}
@@ -268,28 +299,26 @@ def test_unfreeze_from_the_first_block_leaves_the_stem(base):
 
 def test_parts_one_after_the_other_are_the_whole(base):
     x = pictures()
-    whole = base.model.predict(x, verbose=0)
+    whole = run(base.model, x)
     for blocks in ((), ("mixed0",), ("mixed2",), ("mixed0", "mixed1", "mixed2")):
         parts = backbones.split(base.model, *blocks)
         assert len(parts) == len(blocks) + 1
         y = x
         for part in parts:
-            y = part.predict(y, verbose=0)
+            y = run(part, y)
         np.testing.assert_allclose(y, whole, atol=ATOL, err_msg=str(blocks))
 
 
 def test_what_trains_a_part_trains_the_model(base):
     names, x = backbones.unfreeze_from(base.model, "mixed2"), pictures(n=8)
     lower, upper = backbones.split(base.model, "mixed2")
-    maps, before = lower.predict(x, verbose=0), base.model.get_weights()
+    maps, before = run(lower, x), base.model.get_weights()
     model = keras.Sequential([upper, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
     model.fit(maps, np.arange(8) % 2, verbose=0)
     pairs = zip(base.model.weights, before, base.model.get_weights(), strict=True)
     assert {weight.path.split("/")[-2] for weight, old, new in pairs if (old != new).any()} == set(names)
-    np.testing.assert_allclose(
-        base.model.predict_on_batch(x[:2]), upper.predict_on_batch(lower.predict_on_batch(x[:2])), atol=ATOL
-    )
+    np.testing.assert_allclose(run(base.model, x[:2]), run(upper, run(lower, x[:2])), atol=ATOL)
 
 
 @pytest.mark.parametrize(

@@ -117,13 +117,12 @@ def inception_v3(size: int | None = None, weights: str = "auto", cut: str | None
     if source == "random":
         keras.utils.set_random_seed(seed)
     file = _readers_file() if source == "file" else None
-    whole = _whole(size, _imagenet() if source == "imagenet" else None)
-    if source in ("imagenet", "random"):
-        model = _cut(whole, cut or "mixed10")
-    elif source == "file":
-        model = _with_file(whole, file, cut)
+    if source == "file":
+        model = _with_file(size, file, cut)
+    elif source == "shipped":
+        model = _with_shipped(size, cut)
     else:
-        model = _with_shipped(whole, cut)
+        model = _cut(_whole(size, _imagenet() if source == "imagenet" else None), cut or "mixed10")
     return Backbone(model, source, model.layers[-1].name, file.name if file else "")
 
 
@@ -256,8 +255,8 @@ def _imagenet(limit: float | None = None) -> Path:
     return downloads.download(entry.url, path, size=entry.size, checksum=entry.checksum, limit=limit)
 
 
-def _whole(size: int, weights: Path | None) -> keras.Model:
-    """Build Keras's InceptionV3 behind the scaling that it was trained with."""
+def _whole(size: int, weights: Path | None = None) -> keras.Model:
+    """Build Keras's InceptionV3 behind the scaling that it was trained with; that takes a second, so check before."""
     pictures = keras.Input((size, size, 3), name="pictures")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale_to_minus_1_1")(pictures)
     return InceptionV3(include_top=False, weights=weights, input_tensor=scaled)
@@ -267,7 +266,7 @@ def _cut(whole: keras.Model, block: str) -> keras.Model:
     return keras.Model(whole.inputs[0], whole.get_layer(block).output, name=f"inception_v3_{block}")
 
 
-def _with_file(whole: keras.Model, path: Path | None, cut: str | None) -> keras.Model:
+def _with_file(size: int, path: Path | None, cut: str | None) -> keras.Model:
     """Load a weights file: Keras's own for the whole network, or one that ends at some block."""
     if path is None or not path.is_file():
         raise FileNotFoundError(
@@ -275,22 +274,21 @@ def _with_file(whole: keras.Model, path: Path | None, cut: str | None) -> keras.
             f"{runtime.data_dir() / 'weights'} as inception_v3*.h5."
         )
     with _damage_named(path), h5py.File(path) as file:
-        if "layer_names" in file.attrs:  # the older format, in which Keras publishes InceptionV3: all layers or none
-            layers, reach, first = str(list(file.attrs["layer_names"])), "mixed10", whole
-        else:
-            layers, first = list(file.get("layers", ())), None
-            reach = _reach(whole, sum(name.startswith("conv2d") for name in layers))
+        older = "layer_names" in file.attrs  # the format in which Keras publishes InceptionV3: all layers or none
+        layers = str(list(file.attrs["layer_names"])) if older else list(file.get("layers", ()))
     if "predictions" in layers or "dense" in layers:
         raise ValueError(
             f"{path} holds InceptionV3 with its top; wanted is the file without it, which Keras names ..._notop.h5 "
             "(data/README.md). Put that one in its place."
         )
+    whole = _whole(size)
+    reach = "mixed10" if older else _reach(whole, sum(name.startswith("conv2d") for name in layers))
     cut = cut or reach
     if reach is None or BLOCKS.index(cut) > BLOCKS.index(reach):
         raise ValueError(f"{path.name} holds InceptionV3 up to {reach}, which does not reach the cut {cut}.")
     model = _cut(whole, cut)
     with _damage_named(path):
-        (first or model).load_weights(path)
+        (whole if older else model).load_weights(path)
     return model
 
 
@@ -316,7 +314,7 @@ def _reach(whole: keras.Model, convolutions: int) -> str | None:
     return reach
 
 
-def _with_shipped(whole: keras.Model, cut: str | None) -> keras.Model:
+def _with_shipped(size: int, cut: str | None) -> keras.Model:
     with np.load(SHIPPED_WEIGHTS) as arrays:
         reach = str(arrays["cut"])
         cut = cut or reach
@@ -325,6 +323,7 @@ def _with_shipped(whole: keras.Model, cut: str | None) -> keras.Model:
                 f"the shipped weights end at {reach}, which does not reach the cut {cut}. "
                 "Name a weights file in INCEPTION_V3_WEIGHTS, or go online for those of ImageNet."
             )
+        whole = _whole(size)
         _cut(whole, reach).set_weights([arrays[name].astype(np.float32) for name in sorted(arrays) if name != "cut"])
     return _cut(whole, cut)
 
