@@ -12,7 +12,7 @@ NBVAL := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TRANSFER_BUILD=build/test $(EM
 ON_PHOTOGRAPHS ?= 06 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
-.PHONY: help lab cluster run refresh translate test test-real real-results claims faults release assignments bench lock clean
+.PHONY: help lab cluster run refresh translate test test-real real-results claims faults release assignments bench site lock clean
 .NOTPARALLEL:
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make release    student versions of the assignments, in build/release"
 	@echo "make assignments  the same, and graded trials of each"
 	@echo "make bench      speed and scale, side by side with what a reader would use instead"
+	@echo "make site       the site in both languages, in build/site"
 	@echo "make refresh    execute the notebooks in place, as they are committed"
 	@echo "make translate  the Chinese notebooks from the English ones and locale/zh_CN"
 	@echo "make lock       compile requirements.txt anew"
@@ -101,11 +102,19 @@ assignments: $(READY)
 bench: $(READY)
 	TRANSFER_OFFLINE=1 $(if $(REAL),TRANSFER_DATA="$(REAL)") $(BIN)/python benchmarks/bench.py
 
+# SITE_REPOSITORY=https://github.com/owner/name adds links to the repository and launch buttons.
+site: .venv/.docs
+	$(BIN)/python tools/build_site.py
+	$(BIN)/python tools/check_site.py
+	$(BIN)/python -m pytest tests/test_site.py --quiet -p no:cacheprovider
+
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml --no-emit-index-url --generate-hashes --no-annotate --no-header --quiet
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK) --extra test --extra assignments --output-file requirements.txt
 	@for extra in cluster docs browser; do $(LOCK) --extra $$extra --constraint requirements.txt --output-file requirements-$$extra.txt || exit 1; done
+	@# For Binder and the container; the one file adds a package and takes the place of what pyproject.toml says of it.
+	$(LOCK) .binder/tensorflow.in --override .binder/tensorflow.in --constraint requirements.txt --output-file .binder/requirements.txt
 
 clean:
 	rm -rf .venv build
