@@ -166,6 +166,24 @@ def test_a_new_paragraph_is_shown_in_english_and_a_vanished_one_goes(project, ca
     assert shown(project, "three-ways").endswith(new.msgid)
 
 
+def test_a_paragraph_cut_in_two_takes_its_translation_once(project):
+    change(project, "three-ways", "First the small network.", "First the small network!\n\nFirst, the small network.")
+    translate.update(project)
+    new = [entry for entry in translate.read_po(po_of(project)) if entry.msgid.startswith("First")]
+    assert sorted((bool(entry.msgstr), entry.fuzzy) for entry in new) == [(False, False), (True, True)]
+
+
+def test_the_same_english_in_other_words_elsewhere_is_a_fault(project):
+    change(project, "frozen-words", "Now the large one.", "## Recap\n\nNow the large one.")
+    translate.update(project)
+    text = po_of(project).read_text(encoding="utf-8")
+    assert text.count("## 小结") == 2
+    po_of(project).write_text(text.replace("## 小结", "## 总结", 1), encoding="utf-8", newline="\n")
+    translate.build(project)
+    (fault,) = translate.check(project)
+    assert "the same English is said otherwise elsewhere: '## 总结'" in fault
+
+
 def test_a_cell_with_another_id_keeps_its_translation(project):
     path = project / "notebooks" / f"{NAME}.ipynb"
     chinese = shown(project, "frozen-words")
@@ -259,6 +277,7 @@ def test_a_wrong_number_gets_a_clear_error():
         ("english,chinese,english_forms,chinese_forms,strict\n,任务,,,yes\n", "line 2"),
         ("english,chinese,english_forms,chinese_forms,strict\ntask,任务\n", "line 2"),
         ("english,chinese,english_forms,chinese_forms,strict\ntask,任务,,,no\n", "line 2"),
+        ("english,chinese,english_forms,chinese_forms,strict\ntask,任务,,,yes,one,more\n", "line 2"),
     ],
 )
 def test_a_broken_list_of_terms_gets_a_clear_error(tmp_path, text, message):
@@ -305,12 +324,22 @@ wrapped.
 >
 > second paragraph
 
+Before a quotation
+> of one line
+with a second one.
+
+A line that ends here\\
+and the next one.
+
 <details><summary>Solution</summary>
+In it, wrapped
+words.
 
 ```python
 x = 1
 
 # No heading, and a blank line above
+```python
 ```
 
 ~~~
@@ -347,7 +376,9 @@ BLOCKS = [
     "| a | b |\n| --- | --- |\n| 1 | $P(Y \\mid X)$ |",
     "> quoted, wrapped here",
     "> second paragraph",
-    "<details><summary>Solution</summary>",
+    "Before a quotation\n> of one line\nwith a second one.",
+    "A line that ends here\\\nand the next one.",
+    "<details><summary>Solution</summary>\nIn it, wrapped words.",
     "Words.",
     "More words, with $x$ and `code`.",
     "~~~\n```\n~~~",
@@ -372,7 +403,7 @@ def test_only_text_is_replaced_in_a_hostile_cell():
     notebook = {"cells": [cell]}
     upper = {key: key[1].upper() for key in translate.texts(notebook)}
     text = "".join(translate.translated(notebook, upper)["cells"][0]["source"])
-    assert "x = 1\n\n# No heading, and a blank line above\n```" in text
+    assert "x = 1\n\n# No heading, and a blank line above\n```python\n```" in text
     assert "\n$$\na\n\nb\n$$\n" in text
     assert "  - NESTED, WRAPPED HERE\n- TWO\n\n  A PARAGRAPH" in text
     assert text.count("\n\n") == HOSTILE.count("\n\n")
@@ -400,6 +431,7 @@ def test_what_holds_nothing_to_translate_has_no_entry(text):
         ("- A. Author, *A Task*, ICML 2016.", "- A. Author, *A Task*, ICML 2016."),
         ("- A. Author, *A Frozen Task*, ICML 2016: the task.", "- A. Author, *A Frozen Task*, ICML 2016：任务。"),
         ("Frozen layers and the tasks of a domain.", "冻结的层，域的任务。"),
+        ("- A. Author. Frozen. ICML 2016.\n- A task.", "- A. Author. Frozen. ICML 2016.\n- 任务。"),
         ("3 * 4 is twelve", "3 * 4 等于十二"),
     ],
 )
@@ -418,6 +450,7 @@ def test_a_good_translation_has_no_fault(english, chinese):
         ("<details><summary>Answer</summary>", "<details>答案</summary>", "html tag missing: <summary>"),
         ("See [it](#Recap).", "见[它](#Recap)。", "leads to a heading"),
         ("It has 0.951.", "有 0.915。", "number missing: 0.951"),
+        ("It has 1,200.", "有 1200。", "number missing: 1,200"),
         ("It has many.", "有 12 个。", "number not in English: 12"),
         ("## Title", "# 标题", "line 1 must begin with '## '"),
         ("- one\n- two", "- 一", "wanted 2 lines as in English, got 1"),

@@ -66,7 +66,7 @@ def read_terms(path: Path) -> list[Term]:
     if missing := COLUMNS - set(reader.fieldnames or ()):
         raise TranslationError(f"{path.name} lacks the columns {sorted(missing)}: its first line must name them.")
     for line, row in enumerate(rows, start=2):
-        if not row["english"] or not row["chinese"] or None in row.values() or row["strict"] not in ("yes", ""):
+        if not row["english"] or not row["chinese"] or None in row or row["strict"] not in ("yes", ""):
             wanted = "English and Chinese words, and yes or nothing in the column strict"
             raise TranslationError(f"{path.name}, line {line}: wanted are {wanted}; got {row}.")
     return [_term(row) for row in rows if row["strict"]]
@@ -154,7 +154,7 @@ def _numbers(english: str, chinese: str) -> Iterator[str]:
     def numbers(text):
         for part in (CODE, FORMULA, TARGET, TAG):
             text = part.sub(" ", text)
-        return [number.replace(",", "") for number in NUMBER.findall(text)]
+        return NUMBER.findall(text)
 
     wanted, got = numbers(english), numbers(chinese)
     if MONTH.search(english):  # February becomes 2 月
