@@ -225,7 +225,7 @@ def test_what_todo_writes_fill_reads(project):
     assert text.count("@@ ") == 2
     assert "@# Now the large one." in text
     text = text.replace("Quite another sentence, about other things.", "另一句话。")
-    text = re.sub(r"^Now the larger one\..*$", "再看更大的网络。", text, flags=re.MULTILINE)
+    text = re.sub(r"^Now the larger one\..*$", "下面看更大的网络。", text, flags=re.MULTILINE)
     assert translate.fill(po, text) == 2
     assert all(entry.translated() for entry in po)
     assert "@" not in "".join(entry.msgstr for entry in po)
