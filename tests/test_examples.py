@@ -1,6 +1,7 @@
 """The page of plain Keras: it trains, goes on, and predicts every picture, without this package."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -71,14 +72,16 @@ def test_it_and_the_page_of_notebook_09_call_the_same_parts_of_keras():
     assert notebook <= page
 
 
-def test_it_trains_goes_on_and_predicts_drawings(tmp_path):
+def test_it_trains_goes_on_and_predicts_drawings(tmp_path, capsys):
+    """It trains in this process, which has TensorFlow ready; what predicts is a new one."""
     drawn.write_folder(tmp_path / "data", n_train=6, n_validation=2, n_test=3)
     model = tmp_path / "models" / "m.keras"
-    small = ("--weights", "random", "--cut", "mixed0", "--epochs", "1")
-    first = run("train", tmp_path / "data", model, *small)
-    again = run("train", tmp_path / "data", model, *small, "--resume")
-    loss = [float(re.search(r"- loss: ([\d.]+)", text)[1]) for text in (first, again)]
-    assert loss[0] != loss[1]
+    train = ["train", str(tmp_path / "data"), str(model), "--weights=random", "--cut=mixed0", "--epochs=1"]
+    losses = []
+    for resume in ([], ["--resume"]):
+        runpy.run_path(str(PAGE))["main"]([*train, *resume])
+        losses.append(float(re.search(r"- loss: ([\d.]+)", capsys.readouterr().out)[1]))
+    assert losses[0] != losses[1]
     *lines, last = run("predict", tmp_path / "data" / "test_set", model).splitlines()
     assert len(lines) == 6 and all(re.fullmatch(r"(cats|dogs)\S+\.jpg [猫狗]", line) for line in lines)
     assert re.fullmatch(r"accuracy \d\.\d{3} on 6 pictures", last)
