@@ -3,9 +3,12 @@
 # ruff: noqa: E402 - what follows the importorskip needs Ray
 import resource
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -132,6 +135,16 @@ def fake_extract(computed, columns=2, limit=None):
     return extract
 
 
+def extract_here(base, folder, files, *rest):
+    """What `_extract` yields, by its own parts but in this process; workers of Ray take seconds to start."""
+    here, chunk = SimpleNamespace(_forward=bottleneck.forward(base)), rest[-1]
+    for start in range(0, len(files), chunk):
+        paths = [folder / file for file in files[start : start + chunk]]
+        rows = [cluster._decode({"path": path, "bytes": path.read_bytes()}, folder, base.size) for path in paths]
+        batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        yield cluster._Extractor.__call__(here, batch)
+
+
 def test_a_killed_job_goes_on_after_its_last_chunk(two_nodes, base, folder, tmp_path, monkeypatch):
     computed = []
     monkeypatch.setattr(cluster, "_extract", fake_extract(computed, limit=1))
@@ -194,6 +207,7 @@ def test_actors_use_the_gpus_they_are_given_and_no_others(two_nodes, base, folde
 
 def test_a_second_folder_with_the_same_names_has_features_of_its_own(two_nodes, base, folder, tmp_path, monkeypatch):
     """Of two sets that share names and `out`; and a chunk that was deleted is computed again, none overwritten."""
+    monkeypatch.setattr(cluster, "_extract", extract_here)
     sets = [tmp_path / name for name in ("one", "two")]
     for root, start in zip(sets, (1, 4), strict=True):
         for label in ("cat", "dog"):
@@ -227,7 +241,13 @@ def test_a_broken_picture_is_named(two_nodes, base, tmp_path):
     folder = tmp_path / "drawn" / photos.SPLITS[0]
     (folder / "cats" / "cat.0002.jpg").write_bytes(b"no picture")
     with pytest.raises(ray.exceptions.RayTaskError, match=r"cats/cat\.0002\.jpg.*not a whole picture"):
-        cluster.features(base, folder, tmp_path / "out", progress=False)
+        cluster.features(base, folder, tmp_path / "out", actors=1, progress=False)
+
+
+def test_a_worker_that_only_decodes_pictures_loads_no_tensorflow():
+    code = "import sys; from helpers.network import cluster; print({'keras', 'tensorflow'} & sys.modules.keys())"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
 
 
 def test_a_picture_deleted_meanwhile_is_named(two_nodes, base, folder, tmp_path, monkeypatch):

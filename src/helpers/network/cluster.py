@@ -1,4 +1,8 @@
-"""Features of the frozen base for very many pictures: computed on a Ray cluster, kept as Parquet files."""
+"""Features of the frozen base for very many pictures: computed on a Ray cluster, kept as Parquet files.
+
+Ray's workers import this module. Those that only read and decode pictures need no TensorFlow, which takes each of them
+seconds and some 300 MB; so it is imported where the base is run.
+"""
 
 import hashlib
 import io
@@ -7,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +20,10 @@ import ray
 from tqdm.auto import tqdm
 
 from helpers import runtime
-from helpers.network import backbones, bottleneck
 from helpers.pictures import photos
+
+if TYPE_CHECKING:
+    from helpers.network import backbones, bottleneck
 
 _STARTS = 4  # of a cluster on this machine, before giving up
 _FORMAT = "cluster 3"  # part of the sub-folder's name: change it when the Parquet files hold something else
@@ -61,7 +68,7 @@ def connect(address: str | None = None, cores: int | None = None) -> float:
 
 
 def features(
-    base: backbones.Backbone,
+    base: "backbones.Backbone",
     folder: Path,
     out: Path,
     *,
@@ -72,7 +79,7 @@ def features(
     batch_size: int = 32,
     chunk: int = 10_000,
     progress: bool = True,
-) -> bottleneck.Features:
+) -> "bottleneck.Features":
     """Run every picture of a folder through the base once, on all machines of the Ray cluster that is connected.
 
     Tasks read and decode the files; actors, each with a copy of the base, run it. Ray repeats what a worker that died
@@ -119,6 +126,8 @@ def features(
     OSError
         If there is no room on the disk. Finished chunks are kept.
     """
+    from helpers.network import bottleneck
+
     _check_cluster(actors, CPU=actors * cpus_per_actor + 1, GPU=actors * gpus_per_actor)
     class_names = list(class_names or photos.class_names(folder))
     table = photos.list_pictures(folder, class_names)
@@ -202,6 +211,8 @@ class _Extractor:
         runtime.setup(tensorflow=True)
         import keras
         import tensorflow as tf
+
+        from helpers.network import backbones, bottleneck
 
         tf.config.threading.set_intra_op_parallelism_threads(max(1, int(cpus)))
         if not gpus:  # Ray hides them from whom it gave none, but not always
