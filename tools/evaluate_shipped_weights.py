@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from helpers.data import drawn
-from helpers.network import backbones, classifier
+from helpers.network import backbones, bottleneck, classifier
 from helpers.pictures import photos
 
 SIZE, PER_CLASS, N_TEST = 96, 20, 400
@@ -38,24 +38,27 @@ def labelled(n_per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def frozen(weights: str, seeds: range, test: tuple[np.ndarray, np.ndarray]) -> list[float]:
     """Test accuracy, one a seed, of the article's top on the frozen base; random weights are drawn anew for each."""
-    accuracies = []
+    accuracies, forward = [], None
     for seed in seeds:
-        base = backbones.inception_v3(SIZE, weights=weights, cut="mixed2", seed=seed)
-
-        def pooled(X, model=base.model):
-            return model.predict(X, batch_size=50, verbose=0).mean(axis=(1, 2))
-
+        if forward is None or weights == "random":
+            forward = bottleneck.forward(backbones.inception_v3(SIZE, weights=weights, cut="mixed2", seed=seed))
+            maps = in_batches(forward, test[0])
         X, y = labelled(PER_CLASS, seed=1000 + seed)
-        X, X_test = pooled(X), pooled(test[0])
+        X, X_test = in_batches(forward, X), maps
         if weights == "random":
             scale = StandardScaler().fit(X)
             X, X_test = scale.transform(X), scale.transform(X_test)
         runtime.seed(seed)
-        head = classifier.top(base.model.output_shape[-1])
+        head = classifier.top(X.shape[1])
         classifier.compile_sgd(head)
         classifier.train(head, (X, y), epochs=60, seed=seed, progress=False)
-        accuracies.append(head.evaluate(X_test, test[1], verbose=0)[1])
+        accuracies.append(np.mean(head.predict_on_batch(X_test).argmax(axis=1) == test[1].argmax(axis=1)))
     return accuracies
+
+
+def in_batches(forward, X: np.ndarray, size: int = 40) -> np.ndarray:
+    """Give the pooled features (n, channels) of many pictures."""
+    return np.concatenate([forward(X[i : i + size]) for i in range(0, len(X), size)])
 
 
 def from_scratch(seeds: range, test: tuple[np.ndarray, np.ndarray], epochs: int = 60) -> list[float]:

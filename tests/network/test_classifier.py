@@ -1,5 +1,6 @@
 import os
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -211,6 +212,22 @@ def test_checkpoints_of_another_model_are_refused(tmp_path):
         classifier.train(other, (X, y), epochs=2, checkpoints=tmp_path)
 
 
+def run_on_arrays(folder, model=None, data=(X, y), validation_data=(X, y), epochs=2, **settings):
+    model = head(**model or {})
+    return classifier.train(model, data, validation_data, epochs=epochs, checkpoints=folder, progress=False, **settings)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder of a finished run, and its history."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, run_on_arrays(folder)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -225,17 +242,20 @@ def test_checkpoints_of_another_model_are_refused(tmp_path):
         ({"tag": "others"}, "tag"),
     ],
 )
-def test_checkpoints_of_another_run_are_refused_and_left_as_they_are(tmp_path, changed, named):
-    def run(model=None, data=(X, y), validation_data=(X, y), epochs=2, **settings):
-        return classifier.train(
-            head(**model or {}), data, validation_data, epochs=epochs, checkpoints=tmp_path, progress=False, **settings
-        )
-
-    history = run()
+def test_checkpoints_of_another_run_are_refused_and_left_as_they_are(finished, changed, named):
+    folder, history = finished
+    before = contents(folder)
     with pytest.raises(ValueError, match=f"keeps another run, of which these differ: {named}\\. .*name another folder"):
-        run(**changed)
-    assert run() == history
-    assert run(epochs=3)["loss"][:2] == history["loss"]
+        run_on_arrays(folder, **changed)
+    assert contents(folder) == before
+    assert run_on_arrays(folder) == history
+
+
+def test_after_a_refusal_the_run_itself_goes_on(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    with pytest.raises(ValueError, match="keeps another run"):
+        run_on_arrays(tmp_path, epochs=3, tag="others")
+    assert run_on_arrays(tmp_path, epochs=3)["loss"][:2] == finished[1]["loss"]
 
 
 class Killed(keras.callbacks.Callback):
@@ -280,6 +300,15 @@ def test_a_killed_run_on_a_dataset_goes_on_as_if_nothing_had_happened(tmp_path):
     assert same_weights(run_on_dataset(tmp_path / "killed", epochs=6)[0], longer)
 
 
+@pytest.fixture(scope="module")
+def killed_on_dataset(tmp_path_factory):
+    """Folder of a run that was killed after two epochs."""
+    folder = tmp_path_factory.mktemp("killed")
+    with pytest.raises(KeyboardInterrupt):
+        run_on_dataset(folder, killed=2)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -291,14 +320,12 @@ def test_a_killed_run_on_a_dataset_goes_on_as_if_nothing_had_happened(tmp_path):
         ({"tag": "others"}, "tag"),
     ],
 )
-@pytest.mark.parametrize("finished", [True, False])
-def test_another_run_on_a_dataset_is_refused(tmp_path, changed, named, finished):
-    with pytest.raises(KeyboardInterrupt):
-        run_on_dataset(tmp_path, killed=2)
-    kept = (tmp_path / "history.json").read_bytes()
+@pytest.mark.parametrize("epochs", [2, 4], ids=["finished", "half of it"])
+def test_another_run_on_a_dataset_is_refused(killed_on_dataset, changed, named, epochs):
+    before = contents(killed_on_dataset)
     with pytest.raises(ValueError, match=rf"keeps another run, of which these differ: .*{named}.*name another folder"):
-        run_on_dataset(tmp_path, epochs=2 if finished else 4, **changed)
-    assert (tmp_path / "history.json").read_bytes() == kept
+        run_on_dataset(killed_on_dataset, epochs=epochs, **changed)
+    assert contents(killed_on_dataset) == before
 
 
 def test_checkpoints_on_a_dataset_without_an_end_need_a_number_of_steps(tmp_path):
