@@ -7,11 +7,33 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers whose threads each want every core wait for one another
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 from helpers import runtime
 from helpers.data import downloads
 from local_server import Server
 
+# Begun first, the files that take longest leave no worker alone at the end (make test, with --no-loadscope-reorder).
+LONGEST = [
+    "test_cluster.py",
+    "test_own_pictures.py",
+    "test_classifier.py",
+    "test_backbones.py",
+    "test_pretraining.py",
+    "test_shipped_weights.py",
+    "test_examples.py",
+    "test_near_duplicates.py",
+    "test_assignments.py",
+    "test_joint_network.py",
+]
+
 runtime.setup()
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True)

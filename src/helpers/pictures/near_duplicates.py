@@ -76,16 +76,16 @@ def pairs(hashes: np.ndarray, threshold: int = THRESHOLD) -> tuple[np.ndarray, n
         If there are more than ten million pairs.
     """
     hashes = np.asarray(hashes, bool)
-    n, bits = hashes.shape
-    signs = np.where(hashes, np.float32(1), np.float32(-1))
+    bits = hashes.shape[1]
     rarer = np.minimum(hashes.sum(axis=1), (~hashes).sum(axis=1)) / bits  # 0..0.5
+    telling = np.flatnonzero(rarer >= _LEAST_BITS)
+    rarer, signs = rarer[telling], np.where(hashes[telling], np.float32(1), np.float32(-1))
     found, distances, total = [np.empty((0, 2), int)], [np.empty(0, int)], 0
-    for start in range(0, n, _BLOCK):
+    for start in range(0, len(telling), _BLOCK):
         rows = slice(start, start + _BLOCK)
         block = (bits - signs[rows] @ signs[start:].T) / 2
         largest = threshold * np.minimum(1, 1.6 * (rarer[rows, None] + rarer[start:]) ** 2)
-        told = (rarer[rows, None] >= _LEAST_BITS) & (rarer[start:] >= _LEAST_BITS)
-        i, j = np.nonzero(np.triu(told & (block <= largest), k=1))
+        i, j = np.nonzero(np.triu(block <= largest, k=1))
         total += len(i)
         if total > _MOST_PAIRS:
             raise ValueError(
@@ -94,7 +94,7 @@ def pairs(hashes: np.ndarray, threshold: int = THRESHOLD) -> tuple[np.ndarray, n
             )
         found.append(np.stack([i, j], axis=1) + start)
         distances.append(block[i, j].astype(int))
-    return np.concatenate(found), np.concatenate(distances)
+    return telling[np.concatenate(found)], np.concatenate(distances)
 
 
 def groups(hashes: np.ndarray, threshold: int = THRESHOLD) -> np.ndarray:
