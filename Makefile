@@ -12,7 +12,7 @@ NBVAL := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TRANSFER_BUILD=build/test $(EM
 ON_PHOTOGRAPHS ?= 06 09 10 11 12
 ON_REAL := env TRANSFER_OFFLINE=1 TRANSFER_DATA="$(REAL)"
 
-.PHONY: help lab cluster run refresh translate test test-real real-results claims faults release assignments bench site lock clean
+.PHONY: help lab cluster run refresh translate test test-real real-results claims faults release assignments bench site test-browser lock clean
 .NOTPARALLEL:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make assignments  the same, and graded trials of each"
 	@echo "make bench      speed and scale, side by side with what a reader would use instead"
 	@echo "make site       the site in both languages, in build/site"
+	@echo "make test-browser  JupyterLab and the site in Chromium; pictures in build/browser"
 	@echo "make refresh    execute the notebooks in place, as they are committed"
 	@echo "make translate  the Chinese notebooks from the English ones and locale/zh_CN"
 	@echo "make lock       compile requirements.txt anew"
@@ -52,7 +53,7 @@ cluster: .venv/.cluster
 
 lab: $(READY)
 	@# From the project on, not from notebooks/: the notebooks link to their assignments.
-	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb
+	JUPYTER_CONFIG_PATH="$(CURDIR)$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb
 
 run: $(READY)
 	$(BIN)/python tools/run_notebooks.py
@@ -107,6 +108,10 @@ site: .venv/.docs
 	$(BIN)/python tools/build_site.py
 	$(BIN)/python tools/check_site.py
 	$(BIN)/python -m pytest tests/test_site.py --quiet -p no:cacheprovider
+
+test-browser: .venv/.browser site
+	rm -rf build/browser
+	$(BIN)/python -m pytest tests/browser --numprocesses 2 --dist loadfile -p no:cacheprovider
 
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml --no-emit-index-url --generate-hashes --no-annotate --no-header --quiet
 lock: $(READY)

@@ -22,7 +22,8 @@ import readme_results  # noqa: E402
 
 PAGES = ["README.md", "README.zh-CN.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-FILES = ("requirements.txt", "requirements-cluster.txt")  # the second one adds Ray to what the first one has
+EXTRAS = ("requirements-cluster.txt", "requirements-docs.txt", "requirements-browser.txt")
+FILES = ("requirements.txt", *EXTRAS)  # the others add something to what the first one has
 
 
 def pins(name):
@@ -45,14 +46,15 @@ def test_the_lock_holds_each_dependency_within_its_range(line):
 
 def test_the_lock_pins_everything_and_names_no_index():
     assert all(re.fullmatch(r"==[^=,*]+", str(pin.specifier)) for pin in LOCK)
-    for name in FILES:
+    for name in (*FILES, ".binder/requirements.txt"):
         text = (ROOT / name).read_text()
         assert not re.search(r"https?:|file:|--(?!hash=sha256:[0-9a-f]{64}( |$))", text, re.MULTILINE)
         assert len(pins(name)) == len(re.findall(r"^[^ #].*\\\n    --hash=", text, re.MULTILINE)), "each has a hash"
 
 
-def test_the_two_locks_agree():
-    first, second = ({*pins(name)} for name in FILES)
+@pytest.mark.parametrize("name", EXTRAS)
+def test_the_locks_agree(name):
+    first, second = ({*pins(lock)} for lock in ("requirements.txt", name))
     names = {Requirement(line).name for line in first}
     assert {line for line in second if Requirement(line).name in names} <= first
 
