@@ -196,12 +196,12 @@ class Trial:
 
     def nbgrader(self, *arguments: str) -> None:
         """Run one of nbgrader's commands in the course folder, as an instructor would."""
-        # nbgrader calls programs of its environment by name; one notebook to a core is faster than two that share both.
+        # nbgrader calls programs of its environment by name.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         run = subprocess.run(
             [sys.executable, "-m", "nbgrader", *arguments],
             cwd=self.folder,
-            env={"OMP_NUM_THREADS": "1"} | os.environ | {"PATH": path},
+            env=os.environ | {"PATH": path},
             capture_output=True,
             text=True,
         )
@@ -346,6 +346,8 @@ def main() -> int:
     if not names:
         parser.error(f"no assignment in {COURSE / 'source'} begins with {' or '.join(arguments.names)}")
     failed = False
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(variable, "1")  # one notebook to a core is faster than two that share both
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         # The last ones train networks and take longest: begun first, they leave no core idle at the end.
         results = pool.map(lambda name: check(name, arguments.seed, not arguments.release), reversed(names))
