@@ -287,7 +287,7 @@ FIFTY_LABELS = {
 MORE_LABELS = {  # target only, both together, TrAdaBoost
     100: [0.699, 0.758, 0.764],
     200: [0.749, 0.772, 0.775],
-    400: [0.786, 0.792, 0.796],
+    400: [0.786, 0.792, 0.791],
 }
 TURNED_LABELS = [0.654, 0.627, 0.640]  # the same, 30 % of the source labels turned, 50 target labels
 TOLERANCE = 0.004  # 4 of 1,000 test reviews
