@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from watched import PICTURES, ROOT
 
 QUIET = [  # a container has no sandbox and no GPU; the rest keeps Chromium from asking its maker's servers for news
@@ -53,6 +53,7 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     PICTURES.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=30_000)  # milliseconds; a machine may be busy
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
         yield browser
