@@ -149,6 +149,24 @@ def test_links_lead_to_the_other_edition_and_show_titles(site):
     assert Links(notebook_page(site, "zh")).found["the other language"] == "../../en/index.html"
 
 
+def test_the_chinese_readme_leads_to_the_pages_of_the_chinese_notebooks(tmp_path):
+    """They lie in notebooks_zh in the repository and in notebooks on the site; what shows is the title."""
+    write_sources(tmp_path / "zh", "zh")
+    with (tmp_path / "zh" / "index.md").open("a") as page:
+        page.write("\n[01_small](notebooks_zh/01_small.ipynb), [first](notebooks_zh/01_small.ipynb)\n")
+    assert build_site.start("zh", tmp_path / "zh", tmp_path / "site").wait() == 0
+    links = Links((tmp_path / "site" / "zh" / "index.html").read_text(encoding="utf-8").split("<article")[1]).found
+    assert links["first"] == links["01 A small notebook"] == "notebooks/01_small.html"
+    assert "01_small" not in links
+
+
+def test_the_theme_speaks_chinese(site):
+    words = re.compile(r'(?:title|aria-label|placeholder)="([A-Z][A-Za-z .]+)"|</i>([A-Z][A-Za-z ]+)</button>')
+    english, chinese = ({*map("".join, words.findall(notebook_page(site, edition)))} for edition in ("en", "zh"))
+    assert len(english) > 8
+    assert chinese <= {"Site", "Assignments"}  # pages of the small site
+
+
 def test_launch_buttons_need_the_address(site, published):
     for edition, folder in (("en", "notebooks"), ("zh", "notebooks_zh")):
         assert "mybinder" not in notebook_page(site, edition)

@@ -64,6 +64,25 @@ def test_each_question_is_the_one_in_the_chinese_readme(path):
     )
 
 
+def in_both_readmes(name, folder):
+    """What the two READMEs must share: code without comments, links, minutes of the notebooks."""
+    text = (
+        (ROOT / name)
+        .read_text(encoding="utf-8")
+        .replace(f"{folder}/", "notebooks/")
+        .replace(f"{folder}\\", "notebooks\\")
+    )
+    code = re.findall(r"```.*?```|`(?:conda|docker|python) [^`]+`", re.sub(r" *#.*", "", text), re.DOTALL)
+    links = {link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")}
+    return {"code": code, "links": links, "minutes": re.findall(r"^\| \[(\w+)\].* \| ([\d.]+) \|$", text, re.MULTILINE)}
+
+
+def test_the_chinese_readme_is_in_step_with_the_english_one():
+    english, chinese = in_both_readmes("README.md", "notebooks"), in_both_readmes("README.zh-CN.md", "notebooks_zh")
+    assert chinese == english
+    assert len(english["code"]) == 6 and len(english["minutes"]) == len(NOTEBOOKS)
+
+
 def test_the_glossary_of_notebook_00_uses_the_terms():
     notebook = translate.read_notebook(ROOT / "notebooks" / f"{NAME}.ipynb")
     (table,) = [msgid for _, msgid in translate.texts(notebook) if msgid.startswith("| English | 中文 |")]

@@ -51,6 +51,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "navbar_persistent": [],
     "show_toc_level": 2,
+    "search_bar_text": "搜索……" if CHINESE else "Search...",
     "repository_url": site_repository,
     "repository_branch": "main",
     "use_repository_button": bool(site_repository),

@@ -14,6 +14,28 @@ ASSIGNMENTS = "assignments/README"  # the page that lists them
 EDITIONS = {"README.md": "en", "README.zh-CN.md": "zh", "notebooks": "en", "notebooks_zh": "zh"}
 
 
+def in_repository(node: addnodes.pending_xref) -> tuple[str, str]:
+    """Give the path that a link leads to, from the root of the repository, and its anchor."""
+    path, _, anchor = node["reftarget"].partition("#")
+    return posixpath.normpath(posixpath.join(posixpath.dirname(node["refdoc"]), path)), anchor
+
+
+class NotebooksOfThisEdition(SphinxPostTransform):
+    """A link to the folder that the edition's notebooks have in the repository leads to their pages."""
+
+    default_priority = 7
+
+    def run(self) -> None:
+        """Make it a link to a page, as MyST makes those that it finds."""
+        for node in self.document.findall(addnodes.pending_xref):
+            if node["reftype"] == "myst" and not node.get("refdomain"):
+                path, anchor = in_repository(node)
+                folder, _, name = path.removesuffix(".ipynb").partition("/")
+                page = f"notebooks/{name}"
+                if EDITIONS.get(folder) == self.config.site_edition and page in self.env.all_docs:
+                    node["refdomain"], node["reftarget"], node["reftargetid"] = "doc", page, anchor or None
+
+
 class TitlesForFileNames(SphinxPostTransform):
     """A link to a page that shows the name of a file shows the page's title instead."""
 
@@ -36,8 +58,7 @@ class RepositoryLinks(SphinxPostTransform):
         """Look at every link that MyST has not found."""
         for node in list(self.document.findall(addnodes.pending_xref)):
             if node["reftype"] == "myst" and not node.get("refdomain"):
-                path, _, anchor = node["reftarget"].partition("#")
-                path = posixpath.normpath(posixpath.join(posixpath.dirname(node["refdoc"]), path))
+                path, anchor = in_repository(node)
                 if (ROOT / path).exists():
                     address = self.address(node["refdoc"], path, anchor)
                     link = nodes.reference("", "", *node.children, refuri=address) if address else nodes.inline()
@@ -60,7 +81,8 @@ class RepositoryLinks(SphinxPostTransform):
 
 
 def setup(app: Sphinx) -> dict:
-    """Register both."""
+    """Register all of them."""
+    app.add_post_transform(NotebooksOfThisEdition)
     app.add_post_transform(TitlesForFileNames)
     app.add_post_transform(RepositoryLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
