@@ -510,8 +510,8 @@ def test_a_full_disk_is_named_and_the_model_before_kept(tmp_path):
     assert classifier.load(tmp_path / "m.keras")[1] == ["a", "b"]
 
 
-# TensorFlow asks the processor, not oneDNN, whether it multiplies matrices of 16 bits. Where oneDNN is held to less than
-# the processor has, it finds no such kernel, and the process dies of a segmentation fault.
+# TensorFlow asks the processor, not oneDNN, whether it multiplies matrices of 16 bits. Where oneDNN is held to less
+# than the processor has, it finds no such kernel, and the process dies of a segmentation fault.
 @pytest.mark.skipif("ONEDNN_MAX_CPU_ISA" in os.environ, reason="TensorFlow may crash in a product of 16 bits")
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_probabilities_are_float32_under_any_dtype_policy(policy):
