@@ -66,12 +66,7 @@ def test_each_question_is_the_one_in_the_chinese_readme(path):
 
 def in_both_readmes(name, folder):
     """What the two READMEs must share: code without comments, links, minutes of the notebooks."""
-    text = (
-        (ROOT / name)
-        .read_text(encoding="utf-8")
-        .replace(f"{folder}/", "notebooks/")
-        .replace(f"{folder}\\", "notebooks\\")
-    )
+    text = re.sub(rf"\b{folder}(?=[/\\])", "notebooks", (ROOT / name).read_text(encoding="utf-8"))
     code = re.findall(r"```.*?```|`(?:conda|docker|python) [^`]+`", re.sub(r" *#.*", "", text), re.DOTALL)
     links = {link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")}
     return {"code": code, "links": links, "minutes": re.findall(r"^\| \[(\w+)\].* \| ([\d.]+) \|$", text, re.MULTILINE)}
