@@ -236,7 +236,17 @@ def names_of(out):
     return sorted(chunk.stem for chunk in out.glob("chunk_*"))
 
 
-def test_a_broken_picture_is_named(two_nodes, base, tmp_path):
+def test_a_broken_picture_is_named(two_nodes, base, tmp_path, monkeypatch):
+    class Idle:
+        """An actor that need not start TensorFlow: no picture gets as far."""
+
+        def __init__(self, *arguments):
+            pass
+
+        def __call__(self, batch):
+            return batch
+
+    monkeypatch.setattr(cluster, "_Extractor", Idle)
     drawn.write_folder(tmp_path / "drawn", n_train=2, n_validation=1, n_test=1, size=80)
     folder = tmp_path / "drawn" / photos.SPLITS[0]
     (folder / "cats" / "cat.0002.jpg").write_bytes(b"no picture")
