@@ -71,14 +71,14 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	rm -rf build/test
-	$(EMBEDDED) $(BIN)/python -m pytest tests --numprocesses auto --dist loadfile
+	$(EMBEDDED) $(BIN)/python -m pytest tests --numprocesses auto --dist loadfile --no-loadscope-reorder
 	@# Two halves side by side, for few cells keep two cores busy; 10 and 11 use the model of 09 and stay in its half.
 	@$(NBVAL) notebooks/0[0-7]* & half=$$!; $(NBVAL) notebooks/0[89]* notebooks/1*; ended=$$?; wait $$half && exit $$ended
 	$(BIN)/python tools/check_expected.py embedded build/test/results.json
 
 test-real: $(READY)
 	@test -d "$(REAL)" || { echo "No real data: TRANSFER_DATA must name a folder laid out as data/README.md says, got '$(REAL)'"; exit 1; }
-	$(ON_REAL) $(BIN)/python -m pytest tests -m real --numprocesses auto
+	$(ON_REAL) $(BIN)/python -m pytest tests -m real --numprocesses auto --dist worksteal
 	$(ON_REAL) TRANSFER_FAST=1 TRANSFER_BUILD=build/real $(BIN)/python tools/run_notebooks.py $(ON_PHOTOGRAPHS)
 	$(BIN)/python tools/check_expected.py real build/real/results.json $(ON_PHOTOGRAPHS)
 
