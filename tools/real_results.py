@@ -7,20 +7,9 @@ python tools/real_results.py build/real/results.json  # takes the results of suc
 import argparse
 import datetime
 import json
-import os
-import platform
-import re
 from pathlib import Path
 
 from helpers import runtime, scoreboard
-
-
-def machine() -> str:
-    """Name the processor's abilities that decide how fast and how exactly a network runs; no names of its owner."""
-    info = Path("/proc/cpuinfo")
-    flags = set(re.findall(r"\w+", info.read_text(encoding="utf-8"))) if info.exists() else set()
-    known = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    return f"{os.cpu_count()} cores, {platform.machine()}{''.join(f', {name}' for name in known)}"
 
 
 def on_real_data(results: dict[str, dict]) -> dict[str, dict]:
@@ -36,7 +25,7 @@ def main() -> None:
     found = on_real_data(json.loads(parser.parse_args().results.read_text(encoding="utf-8")))
     if not found:
         raise SystemExit("no result of this run was measured on real data: set TRANSFER_DATA (see data/README.md)")
-    when = {"date": datetime.date.today().isoformat(), "machine": machine()}
+    when = {"date": datetime.date.today().isoformat(), "machine": runtime.machine()}
     kept = scoreboard.read_real() | {key: entry | when for key, entry in found.items()}
     scoreboard.REAL.parent.mkdir(parents=True, exist_ok=True)
     with runtime.atomic_path(scoreboard.REAL) as temporary:

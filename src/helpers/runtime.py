@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import random
+import re
 import sys
 import uuid
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ _CPU = Path("/proc/cpuinfo")  # on Linux alone
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def setup(seed_value: int = 0, tensorflow: bool = False) -> None:
+def setup(seed_value: int = 0, tensorflow: bool = False, threads: int | None = None) -> None:
     """Prepare a notebook or a script; call it before anything else imports TensorFlow.
 
     TensorFlow logs errors only, takes of a GPU's memory what it needs (several kernels may share it), and runs its
@@ -36,11 +37,16 @@ def setup(seed_value: int = 0, tensorflow: bool = False) -> None:
         Seed of every random number generator.
     tensorflow : bool
         Import TensorFlow here, without the start-up lines that no setting of its own keeps off the screen.
+    threads : int, optional
+        Cores that share one operation of TensorFlow; all of them by default. A network of a few small layers is faster
+        with 1: to hand out the parts takes longer than to compute them.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    if threads:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     for line in problems():
         print(line)
     if tensorflow:
@@ -82,11 +88,25 @@ def problems() -> list[str]:
         found.append(f"{build_dir()} is a long path, and Windows ends paths at 260: set TRANSFER_BUILD to a short one.")
     if sys.platform == "darwin" and platform.machine() == "x86_64":
         found.append("TensorFlow has no current release for Macs with Intel processors: use another machine or Colab.")
-    if platform.machine() == "x86_64" and _CPU.exists() and " avx" not in _CPU.read_text():
+    if platform.machine() == "x86_64" and _CPU.exists() and "avx" not in processor_flags():
         found.append(
             "This processor has no AVX instructions, without which TensorFlow does not start: use another one."
         )
     return found
+
+
+def processor_flags() -> set[str]:
+    """Name the instructions of the processor, as Linux lists them ("avx2", "amx_bf16", ...); empty on other systems."""
+    found = re.findall(r"^(?:flags|Features)\s*:(.*)$", _CPU.read_text(), re.MULTILINE) if _CPU.exists() else []
+    return set(found[0].split()) if found else set()
+
+
+def machine() -> str:
+    """Name the processor and what of it decides how fast and how exactly a network runs; no names of its owner."""
+    name = re.search(r"^model name\s*:\s*(.+)$", _CPU.read_text(), re.MULTILINE) if _CPU.exists() else None
+    known = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in processor_flags()]
+    parts = [name[1].strip()] if name else []
+    return ", ".join([*parts, f"{os.cpu_count()} cores", platform.machine(), *known])
 
 
 def data_dir() -> Path:

@@ -21,16 +21,17 @@ SIZE, N = 12, 20
 ATOL = 1e-2 if tf.config.list_physical_devices("GPU") else 1e-5  # a GPU multiplies with 10 bits of mantissa (TF32)
 
 
-def has_bfloat16():
-    """Ask TensorFlow itself: oneDNN held to AVX2 on a processor with AVX-512 BF16 has no such convolution."""
+def has_convolution(dtype):
+    """Ask TensorFlow itself: oneDNN held to AVX2 on a processor with 16-bit numbers has no such convolution."""
     try:
-        tf.nn.conv2d(tf.zeros((1, 4, 4, 1), tf.bfloat16), tf.zeros((2, 2, 1, 1), tf.bfloat16), 1, "SAME")
+        tf.nn.conv2d(tf.zeros((1, 4, 4, 1), dtype), tf.zeros((2, 2, 1, 1), dtype), 1, "SAME")
     except tf.errors.AbortedError:
         return False
     return True
 
 
-HAS_BFLOAT16 = has_bfloat16()
+HAS_BFLOAT16 = has_convolution(tf.bfloat16)
+HAS_FLOAT16 = has_convolution(tf.float16)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -247,7 +248,7 @@ def test_a_full_disk_is_named_and_what_is_finished_kept(folder):
 @pytest.mark.parametrize(
     "policy",
     [
-        "mixed_float16",
+        pytest.param("mixed_float16", marks=pytest.mark.skipif(not HAS_FLOAT16, reason="no float16 here")),
         pytest.param("mixed_bfloat16", marks=pytest.mark.skipif(not HAS_BFLOAT16, reason="no bfloat16 here")),
     ],
 )
@@ -334,8 +335,92 @@ def test_bfloat16_stays_close_and_does_not_leak_into_later_calls(shipped):
     before, half = exact(X), bottleneck.forward(shipped, "bfloat16")(X)
     np.testing.assert_allclose(half, before, atol=0.05 * before.max())
     np.testing.assert_array_equal(exact(X), before)
-    with pytest.raises(ValueError, match="float32 or bfloat16, got 'float16'"):
-        bottleneck.forward(shipped, "float16")
+
+
+@pytest.mark.parametrize(
+    ("precision", "words"),
+    [
+        ("float8", "must be auto, float32, bfloat16 or float16, got 'float8'"),
+        pytest.param(
+            "float16",
+            "float16 needs a GPU",
+            marks=pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="a GPU has it"),
+        ),
+    ],
+)
+def test_a_precision_that_is_not_to_be_had_is_refused(shipped, precision, words):
+    with pytest.raises(ValueError, match=words):
+        bottleneck.forward(shipped, precision)
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Give the processor the instructions that a test names, and TensorFlow no GPU and no settings."""
+
+    def make(flags):
+        (tmp_path / "cpuinfo").write_text(f"model name : one\nflags\t\t: {flags}\n\nprocessor : 1\nflags : {flags}\n")
+        monkeypatch.setattr(bottleneck.runtime, "_CPU", tmp_path / "cpuinfo")
+
+    for name in ("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
+    return make
+
+
+LARGE = SimpleNamespace(model=keras.Sequential([keras.Input((200, 200, 3)), keras.layers.Conv2D(512, 3)]))
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings", "wanted"),
+    [
+        ("avx2 avx512_bf16 amx_bf16 amx_tile", {}, "bfloat16"),
+        ("avx2 amx_bf16", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX", "TF_ENABLE_ONEDNN_OPTS": "1"}, "bfloat16"),
+        ("avx2 amx_bf16", {"ONEDNN_MAX_CPU_ISA": "avx512_core_bf16"}, "float32"),
+        ("avx2 amx_bf16", {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "float32"),
+        ("avx2 amx_bf16", {"TF_ENABLE_ONEDNN_OPTS": "0"}, "float32"),
+        ("avx2 avx512_bf16", {}, "float32"),  # measured: slower there
+        ("", {}, "float32"),
+    ],
+)
+def test_bfloat16_is_chosen_where_the_processor_is_made_for_it_and_may(machine, monkeypatch, flags, settings, wanted):
+    machine(flags)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert bottleneck.choose_precision(LARGE) == wanted
+
+
+@pytest.mark.parametrize(
+    ("capability", "wanted"), [((9, 0), "float16"), ((7, 0), "float16"), ((6, 1), "float32"), (None, "float32")]
+)
+def test_float16_is_chosen_on_a_gpu_with_tensor_cores(machine, monkeypatch, capability, wanted):
+    machine("avx2")
+    details = {"compute_capability": capability} if capability else {}
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    assert bottleneck.choose_precision(LARGE) == wanted
+
+
+def test_a_small_base_is_exact_on_every_machine(machine, monkeypatch, shipped):
+    machine("avx2 amx_bf16")
+    assert bottleneck.choose_precision(LARGE) == "bfloat16"
+    assert bottleneck.choose_precision(shipped) == "float32"
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": (9, 0)})
+    assert bottleneck.choose_precision(shipped) == "float32"
+
+
+def test_one_line_says_that_features_are_not_exact(machine, capsys):
+    machine("avx2 amx_bf16")
+    bottleneck._say_once.cache_clear()
+    assert [bottleneck.settle(LARGE, "auto") for _ in range(2)] == ["bfloat16"] * 2
+    assert capsys.readouterr().out.splitlines() == [
+        "Features in bfloat16, which is fast on this machine; precision='float32' gives exact ones."
+    ]
+    assert bottleneck.settle(LARGE, "bfloat16") == "bfloat16"
+    machine("avx2")
+    bottleneck._say_once.cache_clear()
+    assert bottleneck.settle(LARGE, "auto") == "float32"
+    assert capsys.readouterr().out == ""
 
 
 def test_a_base_whose_weights_changed_is_compiled_anew(shipped):
@@ -353,9 +438,37 @@ def test_a_base_whose_weights_changed_is_compiled_anew(shipped):
 
 
 @pytest.mark.real
+def test_the_precision_that_is_chosen_predicts_what_float32_predicts(real_data):
+    """A top trained on features of the precision chosen, on pictures it has not seen: 2 of 400 labels may differ."""
+    from helpers.data import datasets
+    from helpers.network import classifier
+
+    base = backbones.inception_v3()
+    if bottleneck.choose_precision(base) == "float32":
+        pytest.skip("float32 is the fastest here")
+    pictures = datasets.cats_vs_dogs()
+    train = extract(base, pictures.train)
+    keras.utils.set_random_seed(0)
+    top = classifier.top(train.X.shape[1])
+    classifier.compile_sgd(top)
+    classifier.train(top, (train.X, np.eye(2)[train.y]), progress=False)
+
+    def unseen(precision):
+        return np.concatenate(
+            [extract(base, part, precision=precision).X for part in (pictures.validation, pictures.test)]
+        )
+
+    exact, chosen = unseen("float32"), unseen("auto")
+    assert 0 < np.linalg.norm(chosen - exact) < 0.03 * np.linalg.norm(exact)
+    labels, wanted = (top.predict(X, verbose=0).argmax(axis=1) for X in (chosen, exact))
+    assert np.mean(labels == wanted) >= 0.995
+    y = np.concatenate([photos.list_pictures(part)["label"] == "dogs" for part in (pictures.validation, pictures.test)])
+    assert np.mean(labels == y) > 0.9  # so that the labels say something
+
+
+@pytest.mark.real
 def test_real_photographs_with_the_backbone_at_hand(real_data):
     from helpers.data import datasets
-    from helpers.network import backbones
 
     base = backbones.inception_v3(size=75, weights="random", cut="mixed2")
     folder = datasets.cats_vs_dogs().test

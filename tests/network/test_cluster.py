@@ -156,6 +156,19 @@ def test_a_killed_job_goes_on_after_its_last_chunk(two_nodes, base, folder, tmp_
     assert [file for files in computed for file in files] == photos.list_pictures(folder)["file"].tolist()
 
 
+def test_each_precision_has_features_of_its_own(two_nodes, base, folder, tmp_path, monkeypatch):
+    computed = []
+    monkeypatch.setattr(cluster, "_extract", fake_extract(computed))
+    monkeypatch.setattr(bottleneck, "choose_precision", lambda base, gpu: "float16" if gpu else "bfloat16")
+    keys = [
+        cluster.features(base, folder, tmp_path, precision=precision, progress=False).key
+        for precision in ("float32", "auto", "bfloat16", "float32")
+    ]
+    assert keys[0] == keys[3] != keys[1] == keys[2]
+    assert len(computed) == 2
+    assert bottleneck.settle(base, "auto", gpu=True) == "float16"
+
+
 def test_the_training_sets_names_decide(two_nodes, base, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "_extract", fake_extract([]))
     found = cluster.features(base, folder, tmp_path, class_names=["birds", "cats", "dogs"], progress=False)

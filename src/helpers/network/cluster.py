@@ -78,6 +78,7 @@ def features(
     gpus_per_actor: float = 0,
     batch_size: int = 32,
     chunk: int = 10_000,
+    precision: str = "auto",
     progress: bool = True,
 ) -> "bottleneck.Features":
     """Run every picture of a folder through the base once, on all machines of the Ray cluster that is connected.
@@ -94,7 +95,8 @@ def features(
     folder : Path
         Folder with one sub-folder per class; every machine must see it under this path.
     out : Path
-        Folder for the Parquet files, likewise. Each base has a sub-folder of its own in it, for any pictures.
+        Folder for the Parquet files, likewise. Each base has a sub-folder of its own in it (and one more for each other
+        precision than float32), for any pictures.
     class_names : sequence of str, optional
         As for `bottleneck.features`.
     actors : int
@@ -107,6 +109,9 @@ def features(
         Pictures in one forward pass. It affects speed and memory only.
     chunk : int
         Pictures in a chunk: what is computed again at most after the whole job was killed.
+    precision : str
+        As for `bottleneck.features`. "auto" stands for one and the same on all machines: what suits this one, or its
+        GPU where the actors have some.
     progress : bool
         Show a progress bar.
 
@@ -129,17 +134,20 @@ def features(
     from helpers.network import bottleneck
 
     _check_cluster(actors, CPU=actors * cpus_per_actor + 1, GPU=actors * gpus_per_actor)
+    precision = bottleneck.settle(base, precision, gpu=gpus_per_actor > 0)
     class_names = list(class_names or photos.class_names(folder))
     table = photos.list_pictures(folder, class_names)
     folder = Path(folder).resolve()
-    out = Path(out).resolve() / hashlib.sha256(f"{_FORMAT} {base.fingerprint}".encode()).hexdigest()[:32]
+    kind = f"{_FORMAT} {base.fingerprint}" + ("" if precision == "float32" else f" {precision}")
+    out = Path(out).resolve() / hashlib.sha256(kind.encode()).hexdigest()[:32]
     with runtime.lock(out):
         done = _done(folder, table["file"], *_names(out))
         missing = [file for file in table["file"] if file not in done]
         if missing:
             with runtime.atomic_path(out / "weights.npz") as path:
                 np.savez(path, *base.model.get_weights())
-            chunks = _extract(base, folder, missing, out, actors, cpus_per_actor, gpus_per_actor, batch_size, chunk)
+            each = (cpus_per_actor, gpus_per_actor, precision)
+            chunks = _extract(base, folder, missing, out, actors, each, batch_size, chunk)
             with tqdm(total=len(table), initial=len(done), unit="picture", disable=not progress) as bar:
                 for rows in chunks:
                     _write(rows, out)
@@ -167,13 +175,14 @@ def _check_cluster(actors: int, **needed: float) -> None:
             )
 
 
-def _extract(base, folder, files, out, actors, cpus, gpus, batch_size, chunk) -> Iterator[pa.Table]:
+def _extract(base, folder, files, out, actors, each, batch_size, chunk) -> Iterator[pa.Table]:
     """Compute all files with one pool of actors; yield the rows as they come, `chunk` at a time."""
     pictures = ray.data.read_binary_files([str(folder / file) for file in files], include_paths=True)
+    cpus, gpus, precision = each
     policy = base.model.layers[-1].dtype_policy.name
     rows = pictures.map(_decode, fn_args=(str(folder), base.size)).map_batches(
         _Extractor,
-        fn_constructor_args=(str(out / "weights.npz"), base.size, base.cut, policy, cpus, gpus),
+        fn_constructor_args=(str(out / "weights.npz"), base.size, base.cut, policy, precision, cpus, gpus),
         batch_size=batch_size,
         num_cpus=cpus,
         num_gpus=gpus,
@@ -207,7 +216,7 @@ def _content(picture):
 class _Extractor:
     """One copy of the base, in a process of its own."""
 
-    def __init__(self, weights, size, cut, policy, cpus, gpus):
+    def __init__(self, weights, size, cut, policy, precision, cpus, gpus):
         runtime.setup(tensorflow=True)
         import keras
         import tensorflow as tf
@@ -221,7 +230,7 @@ class _Extractor:
         base = backbones.inception_v3(size, weights="random", cut=cut)
         with np.load(weights) as arrays:  # in the order in which they were saved
             base.model.set_weights([arrays[f"arr_{i}"] for i in range(len(arrays))])
-        self._forward = bottleneck.forward(base)
+        self._forward = bottleneck.forward(base, precision)
 
     def __call__(self, batch):
         X = self._forward(batch["picture"])

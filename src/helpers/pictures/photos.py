@@ -508,7 +508,8 @@ def _plain(image: Image.Image, channels: int) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert(_CONVERT[channels])
+    mode = _CONVERT[channels]
+    return image if image.mode == mode else image.convert(mode)  # which would copy one that is so already
 
 
 def _white(image: Image.Image) -> int | None:
