@@ -53,6 +53,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes */{len(content)}")
             self.send_header("Content-Length", "0")
             return self.end_headers()
+        body = content[start:]
+        if server.cut:
+            body = body[: server.cut.pop(0)]
+        server.requests.append((wanted, len(body)))  # before the first byte: the client may look at once
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
@@ -60,10 +64,6 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", server.etag)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        body = content[start:]
-        if server.cut:
-            body = body[: server.cut.pop(0)]
-        server.requests.append((wanted, len(body)))
         for i in range(0, len(body), 2**16):
             time.sleep(server.delay)
             self.wfile.write(body[i : i + 2**16])
