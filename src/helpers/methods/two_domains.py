@@ -1,6 +1,8 @@
 """Networks that force two domains together: by an opponent (DANN), or by a distance (Deep CORAL, MMD)."""
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from threading import Lock
 
 import keras
 import numpy as np
@@ -127,10 +129,12 @@ def mmd_loss(H_source, H_target):
 class TwoDomainNetwork(ClassifierMixin, BaseEstimator):
     """Base of the networks that see a labelled source and an unlabelled target in every step: one loop for all.
 
-    A network builds `network_` and says what it descends on; the rest is the same.
+    A network builds `network_` and says what it descends on; the rest is the same. It computes in float32 under any
+    dtype policy: it is small, and 16 bits are too few for its losses.
     """
 
     _least_batch = 2
+    _in_graph = ("hidden", "learning_rate")  # parameters that the compiled step depends on
     __metadata_request__fit = TARGET
 
     def fit(self, X_source, y_source, X_target, y_target=None):
@@ -164,20 +168,30 @@ class TwoDomainNetwork(ClassifierMixin, BaseEstimator):
         self.n_features_in_ = X_source.shape[1]
         keras.utils.set_random_seed(self.seed)
         self._build(X_source.shape[1], len(self.classes_))
-        step, rng, half = self._step(), np.random.default_rng(self.seed), self.batch_size // 2
+        in_graph = {name: getattr(self, name) for name in self._in_graph}
+        training = _training(type(self), X_source.shape[1], len(self.classes_), **in_graph)
+        with training.lock:
+            training.restart(self._everything.get_weights())
+            self._train(training, X_source.astype(np.float32), y, X_target.astype(np.float32))
+            self._everything.set_weights(training.network.get_weights())
+        return self
+
+    def _train(self, training, X_source, y, X_target):
+        """Take all steps, and note their measures epoch by epoch."""
+        rng, half = np.random.default_rng(self.seed), self.batch_size // 2
         steps = -(-max(X_source.shape[0], X_target.shape[0]) // half)
         self.history_ = {name: [] for name in self._measures}
         for epoch in range(self.epochs):
             results = []
             orders = [_order(rng, X.shape[0], steps * half) for X in (X_source, X_target)]
             for i in range(steps):
-                self._before_step((epoch + i / steps) / self.epochs)
+                strength = self._strength((epoch + i / steps) / self.epochs)
+                training.strength.assign(strength)
                 source, target = (order[i * half : (i + 1) * half] for order in orders)
-                results.append(step(_rows(X_source, source), tf.constant(y[source]), _rows(X_target, target)))
-            for values, mean in zip(self.history_.values(), np.mean(results, axis=0), strict=False):
-                values.append(float(mean))
-            self._after_epoch()
-        return self
+                batch = _rows(X_source, source), tf.constant(y[source]), _rows(X_target, target)
+                results.append(training.step(*batch))
+            for values, value in zip(self.history_.values(), [*np.mean(results, axis=0), strength], strict=False):
+                values.append(float(value))
 
     def predict(self, X) -> np.ndarray:
         """Predict the labels of `X`, array-like or sparse (n, n_features), of either domain."""
@@ -188,30 +202,9 @@ class TwoDomainNetwork(ClassifierMixin, BaseEstimator):
         """Give the values of the shared hidden layer for `X`, float32 (n, hidden)."""
         return self._outputs(X)[-1]
 
-    def _step(self):
-        """Compile one step of training; it returns the measures of `history_`."""
-        network, optimizer = self._everything, keras.optimizers.Adam(self.learning_rate)
-        variables = network.trainable_variables
-        optimizer.build(variables)
-
-        @tf.function(autograph=False)  # nothing to convert: no branch or loop depends on a tensor
-        def step(X_source, y_source, X_target):  # (n, d), (n,), (m, d)
-            n = X_source.shape[0]
-            with tf.GradientTape() as tape:
-                label, *others = network(tf.concat([X_source, X_target], axis=0), training=True)  # (n + m, classes)
-                label_loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y_source, label[:n]))
-                domain_loss, measure = self._domain_loss(*others, n)
-                loss = label_loss + domain_loss
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            return label_loss, measure
-
-        return step
-
-    def _before_step(self, progress):
-        """Do what a network needs to be told about the share of the training that is done, 0 to 1."""
-
-    def _after_epoch(self):
-        """Note what does not come out of the steps."""
+    def _strength(self, progress):
+        """Give the factor of the domain loss for the share of the training that is done, 0 to 1."""
+        return self.strength
 
     def _outputs(self, X):
         X = check_rows(self, X, accept_sparse="csr")
@@ -219,6 +212,42 @@ class TwoDomainNetwork(ClassifierMixin, BaseEstimator):
         # Called as a function: `predict` would compile a graph for every length of a block.
         outputs = [self._everything(_rows(X, rows), training=False) for rows in blocks]
         return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+
+
+class _Training:
+    """A network with its optimiser and its compiled step; it lends them to one fit after the other."""
+
+    def __init__(self, model):
+        self.lock, self.network, self.strength = Lock(), model._everything, model.strength_
+        self._domain_loss = model._domain_loss
+        self._optimizer = keras.optimizers.Adam(model.learning_rate)
+        self._optimizer.build(self.network.trainable_variables)
+        self._fresh = [(variable, variable.numpy()) for variable in self._optimizer.variables]
+        self.step = tf.function(self._step, autograph=False)  # nothing to convert: no branch or loop over tensors
+
+    def restart(self, weights):
+        """Begin with these weights and a new optimiser."""
+        self.network.set_weights(weights)
+        for variable, value in self._fresh:
+            variable.assign(value)
+
+    def _step(self, X_source, y_source, X_target):  # (n, d), (n,), (m, d)
+        n, variables = X_source.shape[0], self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            label, *others = self.network(tf.concat([X_source, X_target], axis=0), training=True)  # (n + m, classes)
+            label_loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y_source, label[:n]))
+            domain_loss, measure = self._domain_loss(*others, n)
+            loss = label_loss + domain_loss
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        return label_loss, measure
+
+
+@lru_cache(maxsize=8)
+def _training(kind, n_features, n_classes, **in_graph):
+    """Compile a step for all fits of one shape: to trace it takes as long as some hundred steps."""
+    model = kind(**in_graph)
+    model._build(n_features, n_classes)
+    return _Training(model)
 
 
 @dataclass(eq=False, repr=False)
@@ -274,11 +303,12 @@ class DANN(TwoDomainNetwork):
     _measures = ("label_loss", "domain_accuracy", "strength")
 
     def _build(self, n_features, n_classes):
-        dense = keras.layers.Dense
+        dense = partial(keras.layers.Dense, dtype="float32")
         x = keras.Input((n_features,))
         features = dense(self.hidden, activation="relu", name="features")(x)
         label = dense(n_classes, activation="softmax", name="label")(features)
-        self.reversal_ = GradientReversal(self.strength)
+        self.reversal_ = GradientReversal(self.strength, dtype="float32")
+        self.strength_ = self.reversal_.strength
         domain = dense(self.hidden, activation="relu", name="domain_hidden")(self.reversal_(features))
         domain = dense(1, activation="sigmoid", name="domain")(domain)
         self.network_ = keras.Model(x, [label, domain], name="dann")
@@ -290,12 +320,8 @@ class DANN(TwoDomainNetwork):
         right = (domain[:, 0] > 0.5) == (is_target > 0.5)
         return loss, tf.reduce_mean(tf.cast(right, tf.float32))
 
-    def _before_step(self, progress):
-        if self.gamma is not None:
-            self.reversal_.strength.assign(self.strength * schedule(progress, self.gamma))
-
-    def _after_epoch(self):
-        self.history_["strength"].append(float(self.reversal_.strength))
+    def _strength(self, progress):
+        return self.strength * (1 if self.gamma is None else schedule(progress, self.gamma))
 
 
 LOSSES = {"coral": coral_loss, "mmd": mmd_loss}
@@ -349,18 +375,21 @@ class JointNetwork(TwoDomainNetwork):
     seed: int = 0
 
     _measures, _least_batch = ("label_loss", "distance"), 4
+    _in_graph = ("hidden", "loss", "learning_rate")
 
     def _build(self, n_features, n_classes):
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}.")
         x = keras.Input((n_features,))
-        shared = keras.layers.Dense(self.hidden, activation="relu", name="shared")(x)
-        label = keras.layers.Dense(n_classes, activation="softmax", name="label")(shared)
+        dense = partial(keras.layers.Dense, dtype="float32")
+        shared = dense(self.hidden, activation="relu", name="shared")(x)
+        label = dense(n_classes, activation="softmax", name="label")(shared)
+        self.strength_ = tf.Variable(self.strength, trainable=False, dtype=tf.float32)
         self.network_ = self._everything = keras.Model(x, [label, shared], name="joint")
 
     def _domain_loss(self, shared, n):
         distance = LOSSES[self.loss](shared[:n], shared[n:])
-        return self.strength * distance, distance
+        return self.strength_ * distance, distance
 
 
 def _covariance(H):
