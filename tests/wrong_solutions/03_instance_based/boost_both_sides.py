@@ -1,7 +1,7 @@
 """AdaBoost's update for all examples: what is wrong in the source gains weight, too.
 
 Fails test_round: it becomes lighter
-Fails test_whole: with your functions
+Fails test_whole: no better than chance
 """
 
 
