@@ -54,7 +54,7 @@ def scores(results: dict[str, dict]) -> str:
 
 
 def speed(bench: dict) -> str:
-    """Lay out the rows of the benchmarks."""
+    """Lay out the rows of the benchmarks under the name of their machine."""
 
     def figure(value, unit=""):
         return "" if value is None else f"{value:,.{'0f' if value >= 1000 else '3g'}} {unit}".strip()
@@ -67,7 +67,7 @@ def speed(bench: dict) -> str:
         ours, other = (figure(entry[side], entry["unit"]) for side in ("ours", "other"))
         met = "" if entry["target"].startswith("none") else "yes" if entry["met"] else "no"
         rows.append([what, ours, other, figure(entry.get("ratio")), entry["target"], met])
-    return markdown(["what", "ours", "other", "ratio", "target", "met"], rows)
+    return f"Measured on: {bench['machine']}.\n\n" + markdown(["what", "ours", "other", "ratio", "target", "met"], rows)
 
 
 def put(which: str, table: str) -> None:
