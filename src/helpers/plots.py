@@ -20,6 +20,7 @@ LOOKS = {
     "source only": {"color": "0.55", "marker": "v", "linestyle": ":"},
     "random": {"color": "0.55", "marker": "X", "linestyle": ":"},  # random weights, a random mapping
     "standardised": {"color": "0.35", "marker": "D", "linestyle": "-."},
+    "unseen words dropped": {"color": "0.35", "marker": "d", "linestyle": "-."},
     "both together": {"color": "#0072b2", "marker": "^", "linestyle": "-."},
     "far source": {"color": "#e69f00", "marker": "o", "linestyle": "-"},  # both together, where two sources compete
     "TrAdaBoost": {"color": "#d55e00", "marker": "o", "linestyle": "-"},
