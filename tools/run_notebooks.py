@@ -13,13 +13,13 @@ from pathlib import Path
 
 import nbformat
 from jinja2 import DictLoader, pass_context
-from latex2mathml.converter import convert
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from helpers import runtime, scoreboard
+from mathml import mathml
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -65,15 +65,15 @@ def is_progress_bar(output: nbformat.NotebookNode) -> bool:
 
 
 class MathRenderer(IPythonRenderer):
-    """Write formulas as MathML, which browsers show by themselves: MathJax would be fetched from the network."""
+    """Write formulas as MathML."""
 
     def inline_math(self, body: str) -> str:
         """Write a formula within a line."""
-        return convert(body)
+        return mathml(body)
 
     def block_math(self, body: str) -> str:
         """Write a formula on a line of its own."""
-        return convert(body, display="block")
+        return mathml(body, display="block")
 
 
 class OfflineHTMLExporter(HTMLExporter):

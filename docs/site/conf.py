@@ -7,7 +7,7 @@ from pathlib import Path
 from sphinx.errors import ConfigError
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "extensions"))
+sys.path[:0] = [str(HERE / "extensions"), str(HERE.parents[1] / "tools")]
 
 CHINESE = tags.has("zh")  # noqa: F821 - Sphinx puts `tags` here
 
