@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from helpers.methods.alignment import CORAL, TCA, FeatureSelection, SubspaceAlignment
 from helpers.methods.instance import DomainClassifierWeights, KernelMeanMatching, TrAdaBoost
+from helpers.methods.pretraining import SimCLR, StackedAutoencoder
 from helpers.methods.two_domains import DANN, JointNetwork
 
 CLASSIFIERS = [
@@ -87,6 +88,18 @@ def test_clone_parameters_and_check_is_fitted(model, data):
     arguments = (X_source, X_target, y_source) if model in MAPS else (X_source, y_source, X_target, y_target)
     check_is_fitted(copy.fit(*arguments))
     assert copy.n_features_in_ == 3
+
+
+@pytest.mark.parametrize("model", [StackedAutoencoder([2, 4], epochs=1), SimCLR([2, 4], epochs=1)], **by_name)
+def test_pre_training_is_cloned_like_any_estimator(model):
+    copy = clone(model).set_params(seed=3)
+    assert copy.get_params() == model.get_params() | {"seed": 3}
+    assert repr(copy).startswith(f"{type(model).__name__}(") and "seed=3" in repr(copy)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(copy)
+    with pytest.raises(NotFittedError, match="call fit"):
+        copy.encoder()
+    check_is_fitted(copy.fit(np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)))
 
 
 GRIDS = {

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 
 
-@dataclass(eq=False)
-class StackedAutoencoder:
+@dataclass(eq=False, repr=False)
+class StackedAutoencoder(BaseEstimator):
     """Stacked convolutional autoencoder, trained block by block on unlabelled pictures.
 
     Block k has an encoder f_k (a strided convolution) and a decoder g_k (a transposed one). It learns to restore the
@@ -198,8 +200,8 @@ class StackedAutoencoder:
         return getattr(self, name)
 
 
-@dataclass(eq=False)
-class SimCLR:
+@dataclass(eq=False, repr=False)
+class SimCLR(BaseEstimator):
     """Contrastive pre-training on unlabelled pictures: two views of one picture shall be each other's nearest.
 
     Two random `views` of each picture go through the encoder, the mean over the positions and a small projection,
@@ -427,8 +429,6 @@ def _convolution(filters, kernel_size, strides, activation, name=None):
 
 
 def _not_fitted(estimator):
-    from sklearn.exceptions import NotFittedError
-
     return NotFittedError(f"{estimator!r} is not fitted: call fit(X) with unlabelled pictures first.")
 
 
