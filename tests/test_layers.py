@@ -70,3 +70,16 @@ def test_there_are_four_rooms_and_three_modules_that_all_use():
 def test_a_room_itself_is_a_docstring(room):
     body = ast.parse((FOLDER / room / "__init__.py").read_text(encoding="utf-8")).body
     assert [type(node) for node in body] == [ast.Expr]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_function_has_more_than_40_lines_of_code(path):
+    source = (FOLDER / path).read_text(encoding="utf-8")
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef):
+            body = ast.get_source_segment(source, function).splitlines()
+            code = [line for line in body if line.strip() and not line.strip().startswith("#")]
+            docstring = ast.get_docstring(function, clean=False) or ""
+            closing = "\n" in docstring  # the quotes below a text of several lines have a line of their own
+            lines = len(code) - sum(bool(line.strip()) for line in docstring.splitlines()) - closing
+            assert lines <= 40, f"{function.name} has {lines} lines of code"

@@ -156,9 +156,8 @@ def features(
     content = dict(zip(files, contents, strict=True)) | done  # of one name in several chunks the last is the new one
     row = {hashed: i for i, hashed in enumerate(contents)}
     X = X[[row[content[file]] for file in table["file"]]]
-    return bottleneck.Features(
-        X, photos.numbers(table["label"], class_names), table["file"].tolist(), class_names, out.name
-    )
+    y = photos.numbers(table["label"], class_names)
+    return bottleneck.Features(X, y, table["file"].tolist(), class_names, out.name)
 
 
 def _check_cluster(actors: int, **needed: float) -> None:
