@@ -64,29 +64,6 @@ def test_pictures_without_titles_are_refused(n, titles):
         plots.picture_grid(np.zeros((n, 8, 8, 3)), titles)
 
 
-def test_training_curves_of_two_runs_can_be_told_apart_in_grey():
-    history = {"loss": [3.0, 2.0, 1.0], "accuracy": [0.5, 0.7, 0.9], "val_accuracy": [0.4, 0.6, 0.8]}
-    ax = plots.training_curves(history, label="a")
-    assert plots.training_curves({"accuracy": [0.1, 0.2]}, ax, label="b") is ax
-    assert [line.get_label() for line in ax.get_lines()] == ["a, training", "a, validation", "b, training"]
-    np.testing.assert_array_equal(ax.get_lines()[1].get_xydata(), [[1, 0.4], [2, 0.6], [3, 0.8]])
-    looks = {(line.get_linestyle(), line.get_marker()) for line in ax.get_lines()}
-    assert len(looks) == 3
-    assert ax.get_xlabel() == "epoch"
-    assert ax.get_ylabel() == "accuracy"
-
-
-def test_unknown_metric_is_named():
-    with pytest.raises(KeyError, match="no 'auc'; it has loss"):
-        plots.training_curves({"loss": [1.0]}, metric="auc")
-
-
-def test_axes_that_are_passed_are_drawn_on():
-    _, ax = plt.subplots()
-    assert plots.training_curves({"accuracy": [0.5, 0.6]}, ax) is ax
-    assert len(plt.get_fignums()) == 1
-
-
 def test_means_are_drawn_with_their_intervals_in_the_look_of_the_method():
     samples = [[0.5, 0.7, 0.6], [0.8, 0.8, 0.9]]
     ax = plots.means([10, 100], samples, "DANN", label="an opponent")
@@ -96,6 +73,7 @@ def test_means_are_drawn_with_their_intervals_in_the_look_of_the_method():
     ends = np.array([segment[:, 1] for segment in bars.get_segments()])
     assert ends == pytest.approx(np.array([scoreboard.interval(scores) for scores in samples]))
     assert ax.get_legend_handles_labels()[1] == ["an opponent"]
+    assert plots.means([10, 100], samples, "MMD", ax) is ax and len(plt.get_fignums()) == 1
 
 
 def test_a_method_without_a_look_is_refused():

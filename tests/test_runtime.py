@@ -89,9 +89,12 @@ def test_lock_lets_one_process_in_at_a_time(tmp_path):
 
 def test_tensorflow_starts_without_a_word():
     runtime.data_dir().mkdir()
-    code = "from helpers import runtime; runtime.setup(tensorflow=True); import keras; print(float(keras.ops.ones(())))"
+    code = (
+        "from helpers import runtime; runtime.setup(tensorflow=True); import keras, tensorflow as tf;"
+        "print(float(keras.ops.ones(())), tf.config.experimental.tensor_float_32_execution_enabled())"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (run.stdout, run.stderr) == ("1.0\n", "")
+    assert (run.stdout, run.stderr) == ("1.0 False\n", "")  # on a GPU, too, float32 has all its bits
 
 
 # ------------------------------------------------------------------------------ faults that were seen, and their kind

@@ -1,6 +1,6 @@
 """Axes that more than one notebook draws; each function takes arrays and an optional `ax`, and returns the axes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +9,6 @@ from helpers import scoreboard
 
 if TYPE_CHECKING:  # matplotlib takes longer to import than everything else here: each function asks for it
     from matplotlib.axes import Axes
-
-_MARKERS = "os^Dv"
 
 # One look for each method, the same in all notebooks. Those that meet in one plot differ in colour and in marker, so
 # that the plot reads in grey, too. Baselines are black and grey.
@@ -123,46 +121,6 @@ def means(
     reach = middle - [scoreboard.interval(scores)[0] for scores in samples]
     ax = _axes(ax, (7, 4))
     ax.errorbar(x, middle, reach, capsize=3, label=label or method, **LOOKS[method])
-    return ax
-
-
-def training_curves(
-    history: Mapping[str, Sequence[float]], ax: "Axes | None" = None, metric: str = "accuracy", label: str = ""
-) -> "Axes":
-    """Draw a metric over the epochs: dashed on the training set, solid on the validation set where there is one.
-
-    Parameters
-    ----------
-    history : mapping of str to sequence of float
-        Name of a metric -> one value an epoch, as Keras's `History.history` or `classifier.train` give it.
-    ax : Axes, optional
-        Where to draw. A second call on the same axes adds another run, in another colour and with another marker.
-    metric : str
-        Which metric; its values on the validation set are under "val_" and this name.
-    label : str
-        Name of the run, for the legend.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    KeyError
-        If the history does not have the metric.
-    """
-    if metric not in history:
-        raise KeyError(f"history has no {metric!r}; it has {', '.join(history)}")
-    ax = _axes(ax, (6, 3.6))
-    run = len({line.get_color() for line in ax.get_lines()})
-    style = {"color": f"C{run}", "marker": _MARKERS[run % len(_MARKERS)], "markersize": 5}
-    for name, line, where in ((metric, "--", "training"), (f"val_{metric}", "-", "validation")):
-        if name in history:
-            epochs = np.arange(1, len(history[name]) + 1)
-            ax.plot(epochs, history[name], line, label=f"{label}, {where}".lstrip(", "), **style)
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="epoch", ylabel=metric)
-    ax.legend()
     return ax
 
 

@@ -29,6 +29,7 @@ def setup(seed_value: int = 0, tensorflow: bool = False, threads: int | None = N
 
     TensorFlow logs errors only, takes of a GPU's memory what it needs (several kernels may share it), and runs its
     convolutions through oneDNN, which is off by default on some processors and about halves the time of training there.
+    float32 is float32 on a GPU, too, whose TensorFloat-32 keeps 10 of 23 bits: two ways to the same number agree.
     What is wrong with the machine or the settings is printed, a line each (`problems`).
 
     Parameters
@@ -52,6 +53,8 @@ def setup(seed_value: int = 0, tensorflow: bool = False, threads: int | None = N
     if tensorflow:
         with silent_stderr():
             import keras
+            import tensorflow as tf
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         if (keras.config.image_data_format(), keras.config.floatx()) != ("channels_last", "float32"):
             print("keras.json asks for another layout of pictures or type of numbers; here: channels_last, float32.")
             keras.config.set_image_data_format("channels_last")
