@@ -26,16 +26,18 @@ def draw_animals(axes) -> None:
 def draw_results(ax, results: dict[str, dict]) -> None:
     """Join each method's accuracy, with its interval, to its baseline; accuracies alone share the axis."""
     shown = [e for e in results.values() if e["metric"] == "test_accuracy" and e["baseline_score"] is not None]
+    shown.sort(key=lambda entry: entry["method"].partition("(notebook ")[2])
     for place, entry in enumerate(shown):
         score, baseline = entry["test_accuracy"], entry["baseline_score"]
         ax.plot([baseline, score], [place, place], color="0.75", lw=2, zorder=0)
         ax.plot(entry.get("interval", [score, score]), [place, place], color="black", lw=1)
         ax.plot(baseline, place, "D", color="white", mec="black", label=None if place else "baseline")
+        guessing = 0.25 if "four animals" in entry["data"] else 0.5
+        ax.plot([guessing] * 2, [place - 0.5, place + 0.5], color="0.6", ls=":", zorder=-1)
         ax.plot(score, place, "o", color="tab:blue", mec="black", label=None if place else "method, 95 % interval")
     names = [e["method"].replace(" (notebook ", "  [").replace(")", "]") for e in shown]
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.axvline(0.5, color="0.6", ls=":")
     ax.set(xlim=(0, 1.02), xlabel="test accuracy; dotted: guessing", title="On real data")
     ax.get_figure().legend(loc="outside lower right", ncols=2, frameon=False)
 
