@@ -203,7 +203,7 @@ def batching(folder: Path, files: list[Path], size: int) -> dict:
     from helpers.pictures import photos
 
     found = []
-    for _ in range(ROUNDS + 1):
+    for _ in range(2 * ROUNDS + 2):  # more of them: a round takes two seconds, in which much can come between
         ours = len(files) / seconds_of(lambda: [None for _ in photos.batches(folder, size)])
         found.append((ours, len(files) / seconds_of(lambda: photos.load_many(files, size))))
     ours, decoding = np.median(found[1:], axis=0)  # the first one compiles

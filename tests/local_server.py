@@ -24,6 +24,7 @@ class Server(ThreadingHTTPServer):
         self.cut = []  # drop the connection after so many bytes: one entry for each request
         self.status = []  # answer with this status instead: one entry for each request
         self.delay = 0.0  # seconds before each 64 KiB
+        self.silence = 0.0  # seconds in which it takes a request and answers nothing, as behind some firewalls
         self.requests = []  # (Range header or None, bytes sent)
 
     def url(self, path="/file.bin"):
@@ -39,6 +40,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         server = self.server
+        time.sleep(server.silence)
         content, wanted = server.files.get(self.path), self.headers.get("Range")
         status = server.status.pop(0) if server.status else 200 if content is not None else 404
         if status != 200:

@@ -184,6 +184,32 @@ def test_where_the_drive_has_no_locks_a_file_stands_in(tmp_path, monkeypatch, er
     assert not list(tmp_path.glob("*.lockfile"))
 
 
+def test_a_file_in_place_of_a_lock_that_a_killed_process_left_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "_SILENT_WAIT", 0.05)
+    left = tmp_path / "x.lockfile"
+    left.touch()
+
+    def refuse(self):
+        raise OSError(errno.ENOLCK, "no")
+
+    monkeypatch.setattr(runtime.FileLock, "_acquire", refuse)
+
+    def enter():
+        with runtime.lock(tmp_path / "x"):
+            pass
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    for _ in range(200):
+        if said := capsys.readouterr().out:
+            break
+        time.sleep(0.05)
+    left.unlink()  # as it says
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert f"If none is at work, remove {left}." in said
+
+
 def test_another_error_of_a_lock_is_not_swallowed(tmp_path, monkeypatch):
     def refuse(self):
         raise PermissionError(errno.EACCES, "no")

@@ -49,7 +49,7 @@ def setup(seed_value: int = 0, tensorflow: bool = False, threads: int | None = N
     if threads:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     for line in problems():
-        print(line)
+        print(line, flush=True)  # the import of TensorFlow may end the process
     if tensorflow:
         with silent_stderr():
             import keras

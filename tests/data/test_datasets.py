@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -373,6 +374,23 @@ def test_a_download_that_nobody_asked_for_has_a_limit_and_is_not_repeated_today(
     (runtime.build_dir() / "no_download_today.txt").unlink()
     datasets.cats_vs_dogs()
     assert len(server.requests) > asked
+
+
+def test_a_download_that_was_asked_for_has_no_such_limit_and_is_tried_the_same_day(server, drawing, monkeypatch):
+    server.delay = 0.1  # 16 blocks: 1.6 seconds
+    monkeypatch.setattr(downloads, "AUTOMATIC_LIMIT", 0.5)
+    archive = runtime.build_dir() / "small.zip"
+    small_archive(archive)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr("cats_and_dogs_filtered/padding", bytes(2**20))
+    server.files["/small.zip"] = archive.read_bytes()
+    entry = datasets.REGISTRY["cats_vs_dogs_small"]
+    changed = {"url": server.url("/small.zip"), "size": len(server.files["/small.zip"]), "checksum": None, "items": 36}
+    monkeypatch.setitem(datasets.REGISTRY, entry.name, dataclasses.replace(entry, **changed))
+    assert "drawn animals" in datasets.cats_vs_dogs().source
+    assert (runtime.build_dir() / "no_download_today.txt").exists()
+    datasets.fetch("cats_vs_dogs_small")
+    assert "drawn animals" not in datasets.cats_vs_dogs().source
 
 
 def test_registry_is_complete():

@@ -317,6 +317,14 @@ def test_a_limit_for_everything_together_ends_it_and_keeps_what_came(server, pat
     assert server.requests[-1][0].startswith("bytes=")
 
 
+def test_the_limit_holds_for_a_server_that_answers_nothing(server, path):
+    server.silence = 5.0
+    start = time.monotonic()
+    with pytest.raises(ConnectionError, match=r"gave up after 1 attempts.*"):
+        downloads.download(server.url(), path, limit=0.5, progress=False)
+    assert time.monotonic() - start < 4
+
+
 def test_a_file_of_the_readers_is_renamed_and_not_overwritten(server, path, capsys):
     path.parent.mkdir(parents=True, exist_ok=True)
     for own in (b"mine", b"mine, too"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers import runtime
 from helpers.data import datasets, pacs
 
 
@@ -36,6 +37,13 @@ def test_it_says_what_is_missing(few):
     assert not pacs.at_hand()
     with pytest.raises(FileNotFoundError, match=r"sketch must have pictures in dog"):
         pacs.load("sketch")
+
+
+@pytest.mark.parametrize("place", ["pacs/pacs", "pacs/PACS/kfold", "."])
+def test_a_folder_too_deep_or_too_high_is_named(place):
+    (runtime.data_dir() / place / "art_painting" / "dog").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=r"pacs lies in .*, wanted is .*pacs. Move what is in the first"):
+        pacs.at_hand()
 
 
 def test_the_registry_counts_them(few):

@@ -72,10 +72,19 @@ def test_what_is_known_around_one_person(folder):
 
 def test_whether_they_are_at_hand(folder):
     assert relational_facts.at_hand()
-    assert not relational_facts.at_hand(folder)
     table = datasets.at_hand().set_index("name")
     assert table.loc[["uwcse", "imdb"], "at hand"].tolist() == ["yes", "yes"]
     assert table.loc[["uwcse", "imdb"], "items"].tolist() == ["5", "5"]
+
+
+@pytest.mark.parametrize("place", ["relational/relational/uwcse", "relational/uwcse/uwcse", "uwcse"])
+def test_a_folder_too_deep_or_too_high_is_named(place):
+    file = runtime.data_dir() / place / "fold1_facts.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("student(a).")
+    for ask in (relational_facts.at_hand, lambda: datasets.fetch("uwcse")):
+        with pytest.raises(FileNotFoundError, match=r"uwcse lies in .*, wanted is .*uwcse. Move what is in the first"):
+            ask()
 
 
 def test_where_they_are_not_fetch_says_what_to_do():

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import inspect
+import time
 
 import h5py
 import keras
@@ -14,6 +15,7 @@ from keras.src.legacy.saving import legacy_h5_format  # the format in which Kera
 from helpers import runtime
 from helpers.data import datasets, downloads
 from helpers.network import backbones
+from local_server import CONTENT
 
 ENTRY = datasets.REGISTRY["inception_v3_weights"]
 ATOL = 1e-2 if tf.config.list_physical_devices("GPU") else 1e-5  # a GPU multiplies with 10 bits of mantissa (TF32)
@@ -237,6 +239,21 @@ def test_the_download_goes_where_keras_keeps_it(cached, published, monkeypatch, 
     register(monkeypatch, content, server.url("/weights.h5"))
     assert backbones.inception_v3(size=75).weights == "imagenet"
     assert cached.read_bytes() == content
+
+
+def test_weights_that_come_too_slowly_are_given_up_and_not_asked_for_again_today(built, cached, monkeypatch, server):
+    monkeypatch.setattr(downloads, "AUTOMATIC_LIMIT", 0.5)
+    server.delay = 0.2  # 16 blocks: 3 seconds
+    register(monkeypatch, CONTENT, server.url())
+    start = time.monotonic()
+    assert backbones.inception_v3(size=75).weights == "shipped"
+    assert time.monotonic() - start < 10
+    asked = len(server.requests)
+    assert backbones.inception_v3(size=75).weights == "shipped"
+    assert len(server.requests) == asked
+    server.delay = 0
+    assert backbones._imagenet() == cached  # asked for by name: tried all the same
+    assert cached.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(

@@ -410,6 +410,24 @@ def test_deep_content_in_a_deep_png_is_scaled(tmp_path, channels):
     assert photos.load(png16(tmp_path / "a.png", channels, 32767), 8).mean() == pytest.approx(127, abs=1)
 
 
+def tiff16(path, value):
+    """Write a TIFF of 8 x 8 pixels in colour with 16 bits, which Pillow cannot write."""
+    entries = [(256, 8), (257, 8), (258, 134), (259, 1), (262, 2), (273, 140), (277, 3), (278, 8), (279, 384)]
+    width = {258: 3}  # a value for each colour, after the table
+    table = b"".join(struct.pack("<HHII", tag, 3, width.get(tag, 1), number) for tag, number in entries)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + table + bytes(4)
+    head += bytes(134 - len(head))
+    path.write_bytes(head + struct.pack("<3H", 16, 16, 16) + struct.pack("<192H", *[value] * 192))
+    return path
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_a_deep_tiff_in_colour_is_scaled_or_refused_and_never_black(tmp_path, bits):
+    assert photos.load(tiff16(tmp_path / "deep.tif", 32767), 8).mean() == pytest.approx(127, abs=1)
+    with pytest.raises(ValueError, match="near black; save it with 8 bits"):
+        photos.load(tiff16(tmp_path / "shallow.tif", 2 ** (bits - 1) - 1), 8)
+
+
 @pytest.mark.parametrize("dtype", ["uint16", "int32"])
 @pytest.mark.parametrize("bits", [8, 10, 12])
 def test_a_tiff_is_scaled_by_the_largest_value_that_it_names(tmp_path, bits, dtype):

@@ -335,6 +335,7 @@ def refuse_misplaced(name: str, folder: Path | None = None) -> None:
     places = [target.glob(f"*/{mark}"), target.glob(f"*/*/{mark}"), folder.glob(mark)]
     if target.parent != folder:  # a target of two parts
         places += [target.parent.glob(mark), (folder / target.name).glob(mark)]
+        places.append(target.parent.glob(f"*/{target.name}/{mark}"))
     for found in (path for place in places for path in place):
         here = found.parents[mark.count("/")]
         raise FileNotFoundError(
@@ -473,6 +474,8 @@ _MARKS = {
     "amazon_reviews": "books/positive.review",
     "office_caltech": "amazon_SURF_L10.mat",
     "pacs": "art_painting/dog",
+    "uwcse": "fold1_facts.txt",
+    "imdb": "fold1_facts.txt",
 }
 # A folder that only the archive has.
 _IN_ARCHIVE = {"cats_vs_dogs": "PetImages", "cats_vs_dogs_small": "cats_and_dogs_filtered"}

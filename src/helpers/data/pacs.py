@@ -3,6 +3,7 @@
 import numpy as np
 
 from helpers import runtime
+from helpers.data import datasets
 from helpers.pictures import photos
 
 STYLES = ("photo", "art_painting", "cartoon", "sketch")
@@ -10,9 +11,18 @@ ANIMALS = ("dog", "elephant", "giraffe", "horse")
 
 
 def at_hand() -> bool:
-    """Tell whether `TRANSFER_DATA` has pictures of every animal in every style."""
+    """Tell whether `TRANSFER_DATA` has pictures of every animal in every style.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they lie elsewhere below it; see `datasets.refuse_misplaced`.
+    """
     root = runtime.data_dir() / "pacs"
-    return all(any(root.glob(f"{style}/{animal}/*")) for style in STYLES for animal in ANIMALS)
+    there = all(any(root.glob(f"{style}/{animal}/*")) for style in STYLES for animal in ANIMALS)
+    if not there:
+        datasets.refuse_misplaced("pacs")
+    return there
 
 
 def load(style: str, size: int = 64) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import runtime
+from helpers.data import datasets
 
 # Predicate -> types of its arguments. A third argument, the term of `ta` and `taughtby`, is not read: rules have two.
 SCHEMAS = {
@@ -59,9 +60,18 @@ class Fold:
     negative: frozenset[Fact]
 
 
-def at_hand(data_dir: Path | None = None) -> bool:
-    """Tell whether both worlds lie in `relational` under `data_dir`, by default `runtime.data_dir()`."""
-    return all((_folder(data_dir) / world).is_dir() for world in SCHEMAS)
+def at_hand() -> bool:
+    """Tell whether both worlds lie in `relational` under `TRANSFER_DATA`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one lies elsewhere below it; see `datasets.refuse_misplaced`.
+    """
+    missing = [world for world in SCHEMAS if not (_folder(None) / world / "fold1_facts.txt").is_file()]
+    for world in missing:
+        datasets.refuse_misplaced(world)
+    return not missing
 
 
 def load(world: str, data_dir: Path | None = None) -> list[Fold]:
