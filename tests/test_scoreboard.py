@@ -52,6 +52,8 @@ def test_of_several_scores_the_mean_and_its_interval_are_kept():
     assert found["seeds"]["test_accuracy"] == pytest.approx(0.8)
     assert found["seeds"]["baseline_score"] == pytest.approx(0.6)
     assert found["seeds"]["interval"] == pytest.approx(scoreboard.interval([0.7, 0.8, 0.9]))
+    assert found["seeds"]["interval_over"] == "3 runs"
+    assert found["examples"]["interval_over"] == "test examples"
     assert found["examples"]["interval"] == pytest.approx([0.8256, 0.9448], abs=1e-4)  # Wilson's
     add("one", 0.5)
     assert "interval" not in scoreboard.read()["one"]

@@ -46,7 +46,8 @@ def scores(results: dict[str, dict]) -> str:
         if entry["metric"] != "test_accuracy":
             score += f" ({entry['metric']})"
         if "interval" in entry:
-            score += " ({} to {})".format(*(f"{100 * end:.1f}" for end in entry["interval"]))
+            score += " ({} to {}".format(*(f"{100 * end:.1f}" for end in entry["interval"]))
+            score += f" over {entry['interval_over']})" if "interval_over" in entry else ")"
         baseline = "" if entry["baseline"] is None else f"{entry['baseline']}: {percent(entry['baseline_score'])}"
         labels = "" if entry["target_labels"] is None else f"{entry['target_labels']:,}"
         rows.append([entry["method"], entry["data"], f"{entry['n_test']:,}", labels, score, baseline])

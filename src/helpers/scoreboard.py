@@ -42,8 +42,8 @@ def add(
         What was run, and on what.
     score : float or sequence
         The figure, 0 to 1. Better: one score a seed, or for each test example whether it is right (bool); then their
-        mean is the figure, and its 95 % interval is kept; one score alone has none. The file has the figure under the
-        name of the metric.
+        mean is the figure, and its 95 % interval is kept, with what it is over ("5 runs" or "test examples"); one
+        score alone has none. The file has the figure under the name of the metric.
     n_test : int
         Number of test examples behind it.
     target_labels : int, optional
@@ -60,7 +60,7 @@ def add(
     ValueError
         If a score lies outside 0 to 1, or only one of the two baseline arguments is given.
     """
-    ends = _interval(score) if np.size(score) > 1 else None
+    spread = {"interval": _interval(score), "interval_over": _runs(score)} if np.size(score) > 1 else {}
     score = float(np.mean(score))
     baseline_score = None if baseline_score is None else float(np.mean(baseline_score))
     for name, value in {"score": score, "baseline_score": baseline_score}.items():
@@ -70,7 +70,7 @@ def add(
         raise ValueError(f"{key} needs both baseline and baseline_score, or neither of them.")
     entry = {"method": method, "data": data, "metric": metric, metric: score, "n_test": int(n_test)}
     entry |= {"target_labels": target_labels, "baseline": baseline, "baseline_score": baseline_score}
-    entry |= ({"interval": ends} if ends else {}) | more
+    entry |= spread | more
     path = _path()
     with runtime.lock(path):  # notebooks may run side by side
         results = read() | {key: entry}
@@ -224,6 +224,10 @@ def _interval(scores):
         return list(interval(scores))
     ends = stats.binomtest(int(scores.sum()), len(scores)).proportion_ci(method="wilson")
     return [float(ends.low), float(ends.high)]
+
+
+def _runs(scores):
+    return "test examples" if np.asarray(scores).dtype == bool else f"{len(scores)} runs"
 
 
 def _path():

@@ -449,7 +449,7 @@ def batches(
         return tf.ensure_shape(pictures, (None, size, size, channels)), labels
 
     def decode_all(dataset):
-        decoded = dataset.batch(_TOGETHER).map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        decoded = dataset.batch(_TOGETHER).map(decode, num_parallel_calls=2 * os.cpu_count(), deterministic=True)
         return decoded.unbatch().apply(tf.data.experimental.assert_cardinality(len(paths)))
 
     fits = len(paths) * size * size * channels <= _CACHE_BYTES
@@ -463,7 +463,10 @@ def batches(
     dataset = dataset.batch(batch_size).map(lambda x, label: (tf.cast(x, tf.float32), label))
     if augment is not None:  # one call after the other: the layers draw from one stream of random numbers
         dataset = dataset.map(lambda x, label: (augment(x, training=True), label))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    # What TensorFlow tunes itself starts with one thread, and in a short pass may never get beyond it.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(2).with_options(options)
 
 
 _names = class_names  # for functions with an argument of that name
