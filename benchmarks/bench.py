@@ -359,6 +359,7 @@ def notebooks() -> list[dict]:
     """Row 7: the time of the whole nbval run, on the embedded data."""
     with tempfile.TemporaryDirectory() as folder:
         embedded = {"TRANSFER_OFFLINE": "1", "TRANSFER_DATA": f"{folder}/none", "TRANSFER_BUILD": f"{folder}/build"}
+        embedded |= {"INCEPTION_V3_WEIGHTS": "", "KERAS_HOME": f"{folder}/keras"}
         command = [sys.executable, "-m", "pytest", "-q", "notebooks", "@tests/nbval.args", "-p", "no:cacheprovider"]
         start = time.perf_counter()
         ended = subprocess.run(command, cwd=ROOT, env=os.environ | embedded, capture_output=True)
