@@ -137,7 +137,7 @@ def unfreeze_from(model: keras.Model, block: str) -> list[str]:
     """Make trainable what comes after the block before `block`, all but batch normalisation.
 
     A trainable batch normalisation layer replaces the statistics of the pre-training by those of a few small batches.
-    Keras holds such a layer in inference mode exactly while its own `trainable` is False.
+    Under `fit`, Keras holds such a layer in inference mode only while its own `trainable` is False.
 
     Parameters
     ----------
