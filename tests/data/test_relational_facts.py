@@ -131,7 +131,7 @@ def test_a_missing_file_and_an_unknown_world_are_named(folder):
 
 @pytest.mark.real
 def test_the_real_worlds_have_the_numbers_that_are_known_of_them(real_data):
-    if not relational_facts.at_hand(real_data):
+    if not relational_facts.at_hand():
         pytest.skip("needs relational/ under TRANSFER_DATA")
     folds = {world: relational_facts.load(world, real_data) for world in relational_facts.SCHEMAS}
     assert [sum(len(fold.positive) for fold in folds[world]) for world in folds] == [113, 382]
