@@ -52,7 +52,7 @@ def frozen_base(weights, cut):
     base = keras.Model(whole.input, whole.get_layer(cut).output, name="inception_v3")
     if weights not in (None, "random"):
         base.load_weights(weights)
-    base.trainable = False
+    base.trainable = False  # holds the statistics of its batch normalisation, too
     return base
 
 
@@ -62,7 +62,7 @@ def build(weights=None, cut="mixed10", learning_rate=0.005):
     for layer in augmentation():
         x = layer(x)
     x = layers.Rescaling(1 / 127.5, offset=-1)(x)  # what InceptionV3 was trained on; inside, so nobody can forget it
-    x = frozen_base(weights, cut)(x, training=False)
+    x = frozen_base(weights, cut)(x)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(1024, activation="relu")(x)
     model = keras.Model(inputs, layers.Dense(len(NAMES), activation="softmax")(x))
